@@ -1,0 +1,124 @@
+"""The sockets: what the main path asks of its neighbours. Each is kept by an adapter in a room of its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from visage.core.values import (
+    Candidate,
+    Embeddings,
+    EnrolledFace,
+    Face,
+    Frame,
+    Media,
+    Person,
+    Pixels,
+    Sampling,
+)
+
+
+class Clip(Protocol):
+    """An opened photo or video. Iterating decodes; it may be done once."""
+
+    @property
+    def media(self) -> Media:
+        """Size and length; after the last frame, `problem` says whether the end of the file was damaged."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Upright frames in order, decoded as they are asked for.
+
+        Raises `UnreadableError` if not even one frame can be decoded, `TooLargeError` at a limit. A file that breaks
+        off after some frames ends quietly and says so in `media.problem`.
+        """
+        ...
+
+
+class Decoder(Protocol):
+    def open(self, source: str, sampling: Sampling) -> AbstractContextManager[Clip]:
+        """Open the photo or video at path `source`.
+
+        Raises `NotFoundError`, `UnreadableError` or `TooLargeError`; none of them is worth a retry.
+        """
+        ...
+
+
+class Detector(Protocol):
+    @property
+    def name(self) -> str:
+        """The card's name, for the answer."""
+        ...
+
+    def detect(self, frames: Sequence[Pixels]) -> list[list[Face]]:
+        """The faces of each frame, highest score first; an empty list where there is none. Frames may differ in size.
+
+        No frames, no lists.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    @property
+    def name(self) -> str:
+        """The card's name; it is kept beside every vector."""
+        ...
+
+    def embed(self, crops: Pixels) -> Embeddings:
+        """Crops (n, h, w, 3) uint8 RGB of the card's input size -> n unit vectors, each of the sum of crop and mirror
+        image. n may be 0. Order is kept; a crop's vector does not depend on its neighbours."""
+        ...
+
+
+class Gallery(Protocol):
+    """People and their faces in named collections.
+
+    Names are unique within a collection. Several processes may read while one writes; a change made by another process
+    is seen by the next call. `OtherModelError` where vectors of another model than the gallery's would meet.
+    """
+
+    def people(self, collection: str) -> list[Person]:
+        """Everybody, by name. Empty where the collection does not exist."""
+        ...
+
+    def person(self, collection: str, name: str) -> Person:
+        """The person of that name or id. Raises `NoPersonError`."""
+        ...
+
+    def faces(self, collection: str, person_id: str | None = None) -> Iterator[EnrolledFace]:
+        """The enrolled faces of one person, or of all; none where there is no such person."""
+        ...
+
+    def model(self, collection: str) -> str | None:
+        """The model that made the collection's vectors; None where it has no face."""
+        ...
+
+    def size(self, collection: str) -> int:
+        """How many faces are enrolled."""
+        ...
+
+    def add(self, collection: str, name: str, face: EnrolledFace) -> Person:
+        """Keep one more face of `name` (its person_id is not heeded), making the person if need be. All or nothing.
+
+        Raises `OtherModelError`, `StorageError`; a `StorageError` is worth a retry once there is room.
+        """
+        ...
+
+    def rename(self, collection: str, person_id: str, name: str) -> Person:
+        """Raises `NoPersonError`, and `UsageError` where the name is taken."""
+        ...
+
+    def remove(self, collection: str, person_id: str) -> int:
+        """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`."""
+        ...
+
+    def replace_vectors(self, collection: str, vectors: dict[str, Embeddings]) -> None:
+        """Give every face of the collection (by id) a new vector, at once. Raises `GalleryError` if the faces have
+        changed since they were read; nothing is changed then and it may be tried again."""
+        ...
+
+    def search(self, collection: str, probes: Embeddings, k: int) -> list[list[Candidate]]:
+        """For each probe the k most similar people (fewer where there are fewer), best first, each by their most
+        similar face. Exact. Raises `OtherModelError`."""
+        ...
+
+    def close(self) -> None: ...
