@@ -111,9 +111,9 @@ class Gallery(Protocol):
         """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`."""
         ...
 
-    def replace_vectors(self, collection: str, vectors: dict[str, Embeddings]) -> None:
-        """Give every face of the collection (by id) a new vector, at once. Raises `GalleryError` if the faces have
-        changed since they were read; nothing is changed then and it may be tried again."""
+    def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
+        """Give every face of the collection a new vector, all at once. Raises `GalleryError` where face_ids are not
+        exactly the faces now enrolled; nothing is changed then, and it may be tried again with the faces reread."""
         ...
 
     def search(self, collection: str, probes: Embeddings, k: int) -> list[list[Candidate]]:
