@@ -42,6 +42,13 @@ class Decoder(Protocol):
         """
         ...
 
+    def find(self, folder: str) -> list[str]:
+        """The photos and videos in a folder and those below it, by their extensions, sorted; hidden ones left out.
+
+        Empty where there are none; raises `NotFoundError` where there is no such folder.
+        """
+        ...
+
 
 class Detector(Protocol):
     @property

@@ -137,7 +137,7 @@ class Sighting:
     """One face in one frame, and who it is.
 
     match: the person the rule for "unknown" let through, else None. nearest and runner_up: the two most similar people
-    whether or not the rule lets them through; None where the gallery has no such person.
+    whether or not the rule lets them through; None where the gallery has no such person. vector: (d,) float32, unit.
     """
 
     frame: int
@@ -147,6 +147,7 @@ class Sighting:
     match: Match | None = None
     nearest: Match | None = None
     runner_up: Match | None = None
+    vector: Floats | None = None
 
     @property
     def name(self) -> str:

@@ -41,7 +41,9 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         branch = self.second(functional.relu(self.first(x)))
-        shortcut = functional.avg_pool2d(x, 2) if self.down else x
+        if not self.down:
+            return functional.relu(branch + x)
+        shortcut = functional.avg_pool2d(x, 2)
         return functional.relu(_pad_to(branch, shortcut) + _pad_to(shortcut, branch))
 
 
@@ -58,22 +60,21 @@ class ResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1))
         self.stem = nn.Conv2d(3, 32, 7, stride=2)
         channels = 32
-        blocks = []
+        blocks: list[Residual] = []
         for filters, down in BLOCKS:
             blocks.append(Residual(channels, filters, down=down))
             channels = filters
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(256, 128, bias=False)
 
     def forward(self, crops: Tensor) -> Tensor:
-        x = (crops - self.mean) * SCALE
+        mean = torch.tensor(MEAN_RGB, device=crops.device).view(1, 3, 1, 1)
+        x = ((crops - mean) * SCALE).to(self.stem.weight.dtype)
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, stride=2)
-        for block in self.blocks:
-            x = block(x)
-        return self.head(x.mean(dim=(2, 3)))
+        embeddings: Tensor = self.head(self.blocks(x).mean(dim=(2, 3)))
+        return embeddings
 
 
 def load_resnet(path: Path) -> ResNet:
@@ -84,15 +85,13 @@ def load_resnet(path: Path) -> ResNet:
     """
     convolutions, head = read_weights(path)
     net = ResNet()
-    layers = [net.stem]
-    for block in net.blocks:
-        layers += [block.first, block.second]
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     with torch.no_grad():
         for layer, (parameters, affine) in zip(layers, convolutions, strict=True):
             n = layer.out_channels
             filters, biases = parameters[:-n].reshape(tuple(layer.weight.shape)), parameters[-n:]
             scale, shift = affine[:n], affine[n:]
             layer.weight.copy_(torch.from_numpy(filters * scale[:, None, None, None]))
-            layer.bias.copy_(torch.from_numpy(biases * scale + shift))
+            layer.bias = nn.Parameter(torch.from_numpy(biases * scale + shift))
         net.head.weight.copy_(torch.from_numpy(head.T.copy()))
     return net.eval()

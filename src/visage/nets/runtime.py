@@ -52,6 +52,11 @@ class Runtime(Protocol):
         ...
 
     @property
+    def features(self) -> str:
+        """For people: what the processor can do that matters here."""
+        ...
+
+    @property
     def streams(self) -> int:
         """How many inputs run side by side."""
         ...

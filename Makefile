@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Everything they need goes into .venv; models and people into VISAGE_HOME.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# An index with CPU builds of PyTorch. Without it pip takes what the platform offers: on Linux x86-64 that is, from
+# PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
+TORCH_INDEX ?=
+SAMPLES := .samples
+
+.PHONY: help setup demo test lint types laws bench clean
+
+help:
+	@echo "make demo   set up, and recognise the sample photos"
+	@echo "make test   set up, and run lint, types, import law and tests"
+	@echo "make bench  set up, and measure speed and accuracy"
+	@echo "make setup  only set up (.venv)"
+	@echo "make clean  delete .venv and everything made by these commands in this folder"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@sh demo/announce.sh "$(TORCH_INDEX)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Visage needs Python 3.11 or newer, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
+	@sh demo/try_models.sh $(BIN)/visage
+	@touch $@
+
+$(SAMPLES)/.ready: $(VENV)/.ready demo/samples.py
+	$(BIN)/python demo/samples.py $(SAMPLES)
+	@touch $@
+
+demo: $(SAMPLES)/.ready
+	$(BIN)/python demo/demo.py $(SAMPLES) demo-output
+
+test: $(SAMPLES)/.ready lint types laws
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup
+	$(BIN)/mypy
+
+laws: setup
+	$(BIN)/lint-imports
+
+bench: $(SAMPLES)/.ready
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/speed.py
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/accuracy.py
+
+clean:
+	rm -rf $(VENV) $(SAMPLES) demo-output

@@ -1,0 +1,185 @@
+"""visage people: list, show, rename, remove, export, import, migrate."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from visage.apps.cli.output import (
+    Context,
+    as_json,
+    in_collection,
+    print_json,
+    print_table,
+    progress,
+    with_context,
+)
+from visage.core.advice import advise
+from visage.core.errors import UsageError
+from visage.core.migrate import migrate as migrate_collection
+from visage.core.names import check_name
+from visage.core.transfer import copy_collection
+from visage.core.wire import enrolled_face_to_json, person_to_json
+from visage.wiring import embedder_card, embedder_cards, open_engine, open_gallery, portable_gallery
+
+
+@click.group()
+def people() -> None:
+    """See and change who is enrolled."""
+
+
+@people.command("list")
+@in_collection
+@as_json
+@with_context
+def list_people(context: Context, collection: str | None, as_json: bool) -> None:
+    """Everybody enrolled, and how well they can be told apart."""
+    settings = context.settings(collection=collection)
+    gallery = open_gallery(settings.gallery_url)
+    everybody = gallery.people(settings.collection)
+    card = embedder_card(settings)
+    advice = advise(card, embedder_cards(settings), gallery.size(settings.collection), settings.stranger_rate)
+    model = gallery.model(settings.collection)
+    gallery.close()
+    if as_json:
+        print_json(
+            {
+                "collection": settings.collection,
+                "model": model,
+                "people": [person_to_json(person) for person in everybody],
+                "expected_recognized": round(advice.expected, 4) if advice else None,
+                "advice": advice.lines if advice else [],
+            }
+        )
+        return
+    print_table([[person.name, str(person.faces), _day(person.created)] for person in everybody], ["name", "faces", "since"])
+    if everybody and advice:
+        click.echo("\n" + "\n".join(advice.lines))
+    if model not in {None, card.name}:
+        click.echo(f"\nThese vectors were made by {model}, but {card.name} is in use: visage people migrate")
+
+
+@people.command()
+@click.argument("name")
+@in_collection
+@as_json
+@with_context
+def show(context: Context, name: str, collection: str | None, as_json: bool) -> None:
+    """One person, by name or id, and what is kept of them."""
+    settings = context.settings(collection=collection)
+    gallery = open_gallery(settings.gallery_url)
+    person = gallery.person(settings.collection, name)
+    faces = list(gallery.faces(settings.collection, person.id))
+    gallery.close()
+    if as_json:
+        print_json({**person_to_json(person), "enrolled": [enrolled_face_to_json(face) for face in faces]})
+        return
+    click.echo(f"{person.name}  (id {person.id}, since {_day(person.created)})")
+    rows = [
+        [_day(face.created), f"{face.quality.score:.2f}", face.model, "yes" if face.crop else "no", face.source]
+        for face in faces
+    ]
+    print_table(rows, ["since", "quality", "model", "crop", "photo"])
+
+
+@people.command()
+@click.argument("name")
+@click.argument("new_name")
+@in_collection
+@as_json
+@with_context
+def rename(context: Context, name: str, new_name: str, collection: str | None, as_json: bool) -> None:
+    """Give somebody another name."""
+    settings = context.settings(collection=collection)
+    gallery = open_gallery(settings.gallery_url)
+    person = gallery.person(settings.collection, name)
+    renamed = gallery.rename(settings.collection, person.id, check_name(new_name))
+    gallery.close()
+    if as_json:
+        print_json(person_to_json(renamed))
+    else:
+        click.echo(f"{person.name} is now {renamed.name}")
+
+
+@people.command()
+@click.argument("name")
+@in_collection
+@as_json
+@with_context
+def remove(context: Context, name: str, collection: str | None, as_json: bool) -> None:
+    """Erase somebody: name, vectors and crops, from the disk, at once and for good."""
+    settings = context.settings(collection=collection)
+    gallery = open_gallery(settings.gallery_url)
+    person = gallery.person(settings.collection, name)
+    faces = gallery.remove(settings.collection, person.id)
+    gallery.close()
+    if as_json:
+        print_json({"removed": person_to_json(person), "faces": faces})
+    else:
+        click.echo(f"{person.name} is erased, with {faces} face{'' if faces == 1 else 's'}")
+
+
+@people.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@in_collection
+@as_json
+@with_context
+def export_people(context: Context, file: Path, collection: str | None, as_json: bool) -> None:
+    """Write everybody of a collection into one portable file. It holds faces: keep it as safe as the gallery."""
+    settings = context.settings(collection=collection)
+    if file.exists():
+        raise UsageError(f"{file} exists already; name a new file")
+    gallery = open_gallery(settings.gallery_url)
+    with portable_gallery(file, create=True) as target:
+        counts = copy_collection(gallery, target, settings.collection, settings.collection)
+    gallery.close()
+    _copied(counts.people, counts.faces, counts.skipped, f"written to {file}", as_json)
+
+
+@people.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--from-collection", metavar="NAME", help="The collection in the file.  [default: the same name]")
+@in_collection
+@as_json
+@with_context
+def import_people(
+    context: Context, file: Path, from_collection: str | None, collection: str | None, as_json: bool
+) -> None:
+    """Take everybody in from a file that visage people export wrote; who is there already keeps their faces."""
+    settings = context.settings(collection=collection)
+    with portable_gallery(file, create=False) as source:
+        gallery = open_gallery(settings.gallery_url, create=True)
+        counts = copy_collection(source, gallery, from_collection or settings.collection, settings.collection)
+        gallery.close()
+    _copied(counts.people, counts.faces, counts.skipped, f"taken in from {file}", as_json)
+
+
+@people.command()
+@in_collection
+@as_json
+@with_context
+def migrate(context: Context, collection: str | None, as_json: bool) -> None:
+    """Make everybody's vectors anew with the embedder in use, from the crops that were kept. Names and ids stay."""
+    settings = context.settings(collection=collection)
+    engine = open_engine(settings)
+    gallery = engine.gallery()
+    total = gallery.size(settings.collection)
+    steps = progress(migrate_collection(gallery, settings.collection, engine.kit), total=total, unit="face")
+    done = sum(1 for _ in steps)
+    engine.close()
+    if as_json:
+        print_json({"collection": settings.collection, "model": engine.kit.card.name, "faces": done})
+    else:
+        click.echo(f"{done} face{'' if done == 1 else 's'} now by {engine.kit.card.name}")
+
+
+def _copied(people_count: int, faces: int, skipped: int, what: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"people": people_count, "faces": faces, "skipped": skipped})
+    else:
+        there = f"; {skipped} were there already" if skipped else ""
+        click.echo(f"{people_count} people with {faces} faces {what}{there}")
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d")

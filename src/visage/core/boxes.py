@@ -1,0 +1,98 @@
+"""Arithmetic on boxes, and the one rule for the size at which a picture is searched for faces.
+
+Boxes are (n, 4) float32, x1 y1 x2 y2 in pixels; a box is x2 - x1 wide.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visage.core.values import Floats, Pixels
+
+Indices = NDArray[np.intp]
+
+
+def areas(boxes: Floats) -> Floats:
+    """(n, 4) -> (n,) square pixels; a box that is turned inside out has none."""
+    sides: Floats = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.multiply(sides[:, 0], sides[:, 1])
+
+
+def intersections(one: Floats, other: Floats) -> Floats:
+    """(n, 4), (m, 4) -> (n, m) square pixels that each of `one` shares with each of `other`."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    sides: Floats = np.maximum(high - low, 0)
+    return np.multiply(sides[..., 0], sides[..., 1])
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """(n, 4), (m, 4) -> (n, m) intersection over union, 0..1; 0 where neither box has an area."""
+    shared = intersections(one, other)
+    union = areas(one)[:, None] + areas(other)[None] - shared
+    overlap: Floats = shared / np.maximum(union, np.finfo(np.float32).tiny)
+    return overlap
+
+
+def nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:
+    """Greedy non-maximum suppression: the indices of the boxes kept, best first.
+
+    A box goes when its intersection over union with a better one that stays is above `threshold`. scores: (n,), above
+    0 (a score of 0 is never kept); of equal scores the first comes first. n may be 0.
+    """
+    if not len(boxes):
+        return np.zeros(0, np.intp)
+    # 0.02 ms for 50 boxes and 5 ms for 5,000; a loop in numpy takes 0.2 and 7.
+    sized = boxes.astype(np.float64)
+    sized[:, 2:] -= sized[:, :2]
+    kept = cv2.dnn.NMSBoxes(sized, scores.astype(np.float32), 0.0, threshold)  # type: ignore[arg-type]
+    return np.asarray(kept, np.intp).reshape(-1)
+
+
+def nms_of_smaller(boxes: Floats, scores: Floats, threshold: float) -> Indices:
+    """As `nms`, with the intersection measured against the smaller of the two boxes: a box inside another goes.
+
+    For a few hundred boxes at most: all pairs are laid out at once.
+    """
+    order = np.argsort(-scores, kind="stable")
+    sorted_boxes, sizes = boxes[order], areas(boxes[order])
+    smaller = np.maximum(np.minimum(sizes[:, None], sizes[None]), np.finfo(np.float32).tiny)
+    overlaps = intersections(sorted_boxes, sorted_boxes) / smaller > threshold
+    kept = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if kept[i]:
+            kept[i + 1 :] &= ~overlaps[i, i + 1 :]
+    return order[kept]
+
+
+def to_square(boxes: Floats) -> Floats:
+    """The squares around the same centres with the boxes' longer sides; (n, 4) -> (n, 4)."""
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    halves = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centers - halves, centers + halves], axis=1)
+
+
+def search_scale(height: int, width: int, search_size: int) -> float:
+    """The factor, at most 1, that brings a picture's longer side down to `search_size` pixels: no detector searches
+    finer than that, and none enlarges."""
+    return min(1.0, search_size / max(height, width))
+
+
+def shrink(pixels: Pixels, scale: float) -> Pixels:
+    """The picture `scale` (0..1) times as large, sides rounded to whole pixels and at least 1; `pixels` itself where
+    that changes nothing.
+
+    Halved as long as that does not overshoot, then interpolated: the average over exact areas (INTER_AREA) finds no
+    more faces (WIDER-dev at 0.3: AP .538 either way; interpolation alone .526) and takes six times as long (4000x3000
+    to 1024x768: 31 ms, this 5).
+    """
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    while width >= 2 * size[0] and height >= 2 * size[1]:
+        width, height = width // 2, height // 2
+        # An odd last row or column is left out: OpenCV's fast path is for exact halves.
+        even = pixels[: 2 * height, : 2 * width]
+        pixels = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if (width, height) == size:
+        return pixels
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

@@ -1,0 +1,143 @@
+"""The main path: frames -> faces -> crops -> embeddings -> matches -> sightings, in batches.
+
+A photo is a video of one frame. Nothing else recognises anything: enrolment and comparison take their embeddings from
+`probes`, and every named face comes out of `sightings`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from visage.core.align import crop_faces
+from visage.core.cards import EmbedderCard
+from visage.core.match import CANDIDATES, Rule, decide
+from visage.core.ports import Detector, Embedder, Gallery
+from visage.core.quality import measure_quality
+from visage.core.values import Embeddings, Face, Floats, Frame, Pixels, Quality, Sighting
+
+# Frames that go through the networks together: at most so many, and so many pixels, so that large ones do not pile up.
+BATCH_FRAMES = 8
+BATCH_PIXELS = 24_000_000
+
+Lap = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A face that was found, measured and embedded, not yet compared with anybody. vector: (d,) float32, unit."""
+
+    frame: int
+    time: float
+    face: Face
+    quality: Quality
+    vector: Floats
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """What turns frames into probes. lap: times a stage by its name."""
+
+    detector: Detector
+    embedder: Embedder
+    card: EmbedderCard
+    lap: Lap
+
+
+def batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """Frames in order, grouped up to the two limits above; a frame larger than both goes alone."""
+    batch: list[Frame] = []
+    pixels = 0
+    for frame in frames:
+        area = frame.width * frame.height
+        if batch and (len(batch) == BATCH_FRAMES or pixels + area > BATCH_PIXELS):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(frame)
+        pixels += area
+    if batch:
+        yield batch
+
+
+def detect(
+    frames: Sequence[Frame], detector: Detector, *, rescue: bool
+) -> tuple[list[list[Face]], list[int]]:
+    """The faces of each frame, and by how many degrees (clockwise) each had to be turned to find any.
+
+    rescue: look again in a frame without a face, turned by 90, 270 and 180 degrees.
+    """
+    found = detector.detect([frame.pixels for frame in frames])
+    rotations = [0] * len(frames)
+    for i, frame in enumerate(frames):
+        if found[i] or not rescue:
+            continue
+        for quarters in (1, 3, 2):  # a camera held sideways is likelier than one upside down
+            (again,) = detector.detect([np.ascontiguousarray(np.rot90(frame.pixels, -quarters))])
+            if again:
+                found[i] = [turn_back(face, quarters, frame.width, frame.height) for face in again]
+                rotations[i] = 90 * quarters
+                break
+    return found, rotations
+
+
+def turn_back(face: Face, quarters: int, width: int, height: int) -> Face:
+    """A face found in a picture turned clockwise by so many quarters -> where it is in the picture, width x height."""
+    points = np.concatenate([np.array(face.box, np.float32).reshape(2, 2), face.landmarks])
+    x, y = points[:, 0], points[:, 1]
+    if quarters == 1:
+        x, y = y, height - x
+    elif quarters == 2:
+        x, y = width - x, height - y
+    elif quarters == 3:
+        x, y = width - y, x
+    box = (float(x[:2].min()), float(y[:2].min()), float(x[:2].max()), float(y[:2].max()))
+    return Face(box, np.stack([x[2:], y[2:]], axis=1).astype(np.float32), face.score)
+
+
+def measure(frame: Frame, faces: Sequence[Face], card: EmbedderCard) -> tuple[list[Pixels], list[Quality]]:
+    """The crop of each face as the card wants it, and the quality read off it."""
+    crops = crop_faces(frame.pixels, [face.landmarks for face in faces], card.points, card.size)
+    return crops, [measure_quality(face, crop) for face, crop in zip(faces, crops, strict=True)]
+
+
+def probes(batch: Sequence[Frame], faces: Sequence[Sequence[Face]], eyes: Eyes) -> list[list[Probe]]:
+    """For each frame its faces embedded, all crops of the batch together."""
+    with eyes.lap("crop"):
+        measured = [measure(frame, found, eyes.card) for frame, found in zip(batch, faces, strict=True)]
+        crops = [crop for found, _ in measured for crop in found]
+    with eyes.lap("embed"):
+        stacked = np.stack(crops) if crops else np.zeros((0, *eyes.card.size, 3), np.uint8)
+        vectors = iter(eyes.embedder.embed(stacked).vectors)
+    return [
+        [
+            Probe(frame.index, frame.time, face, quality, next(vectors))
+            for face, quality in zip(found, qualities, strict=True)
+        ]
+        for frame, found, (_, qualities) in zip(batch, faces, measured, strict=True)
+    ]
+
+
+def name(
+    found: Sequence[Probe], gallery: Gallery, collection: str, rule: Rule, people: int, eyes: Eyes
+) -> list[Sighting]:
+    """Each probe with the people it resembles most, searched together."""
+    if not found:
+        return []
+    with eyes.lap("match"):
+        vectors = Embeddings(np.stack([probe.vector for probe in found]), eyes.embedder.name)
+        candidates = gallery.search(collection, vectors, CANDIDATES)
+        verdicts = [decide(nearest, rule, eyes.card, people) for nearest in candidates]
+    return [
+        Sighting(
+            frame=probe.frame,
+            time=probe.time,
+            face=probe.face,
+            quality=probe.quality,
+            match=verdict.match,
+            nearest=verdict.nearest,
+            runner_up=verdict.runner_up,
+            vector=probe.vector,
+        )
+        for probe, verdict in zip(found, verdicts, strict=True)
+    ]

@@ -1,0 +1,56 @@
+"""Copy a collection from one gallery to another: export, import, and moving to another kind of gallery."""
+
+from dataclasses import dataclass
+
+from visage.core.errors import OtherModelError
+from visage.core.ports import Gallery
+from visage.core.values import EnrolledFace
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What came of it. people: new in the target; faces: added; skipped: faces that were there already."""
+
+    people: int
+    faces: int
+    skipped: int
+
+
+def copy_collection(source: Gallery, target: Gallery, from_collection: str, to_collection: str) -> Copied:
+    """Add everybody in `from_collection` of `source` to `to_collection` of `target`, changing nobody who is there.
+
+    People are the same if their id is, and failing that if their name is. A face is there already, whosever it is, if
+    its id is, or one found at the same place in the same photo. Ids are kept; only a person whose name is known in
+    the target takes the id from there. An empty or missing collection gives zeros.
+
+    It can be broken off and started again at any time. Raises `OtherModelError` before anything is copied, and what
+    the two galleries raise.
+    """
+    theirs, ours = source.model(from_collection), target.model(to_collection)
+    if theirs and ours and theirs != ours:
+        raise OtherModelError(
+            f"{from_collection!r} was enrolled with the model {theirs!r}, {to_collection!r} with {ours!r}; "
+            "bring one of them to the other's model with `visage people migrate` first"
+        )
+    names = {person.id: person.name for person in target.people(to_collection)}
+    people = len(names)
+    present = {mark for face in target.faces(to_collection) for mark in _marks(face)}
+    added = skipped = 0
+    for person in source.people(from_collection):
+        for face in source.faces(from_collection, person.id):
+            marks = _marks(face)
+            if present.isdisjoint(marks):
+                target.add(to_collection, names.get(person.id, person.name), face)
+                present |= marks
+                added += 1
+            else:
+                skipped += 1
+    return Copied(len(target.people(to_collection)) - people, added, skipped)
+
+
+def _marks(face: EnrolledFace) -> set[str | tuple[str, bytes]]:
+    """What makes two records the same face; any one of these is enough."""
+    marks: set[str | tuple[str, bytes]] = {face.id}
+    if face.digest:
+        marks.add((face.digest, face.landmarks.tobytes()))
+    return marks

@@ -1,0 +1,1 @@
+"""Files -> frames, frames -> pictures: the room that speaks to FFmpeg (PyAV), Pillow and OpenCV's image functions."""

@@ -1,0 +1,135 @@
+"""One frozen record of everything that can be set, and the only reader of the environment.
+
+A setting comes from the environment (VISAGE_DETECTOR, VISAGE_THREADS, ...), else from `settings.json` in the home
+folder (which `visage models use` writes), else from the default below.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from visage.core.errors import StorageError, UsageError
+
+PREFIX = "VISAGE_"
+FILE = "settings.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """home: where all state is kept. gallery: its URL; empty: `gallery.sqlite` in home. collection: where none is named.
+
+    detector: a card's name, or `auto`: YuNet where its file is installed, else MTCNN. embedder: a card's name.
+    runtime: `openvino`, `torch`, or `auto`: torch where there is a CUDA device, else OpenVINO where it is installed.
+    device: for torch: `cpu`, `cuda`, `mps` or `auto`. precision: `fp32`, `bf16`, `fp16` (torch) or `auto`.
+    threads: at most so many at work; 0: as many as cores, 8 at most.
+    search_size: a picture is searched for faces at this length of its longer side, pixels. min_face: the smallest face
+    looked for, pixels of the picture as it is searched; 0: the detector's own. detector_threshold: least score of a
+    face; 0: the detector's own.
+    stranger_rate: share of strangers that may be given a name. keep_crops: keep a crop of every enrolled face.
+    max_bytes, max_pixels, max_seconds: what is refused of a file, a picture, a video.
+    """
+
+    home: Path
+    gallery: str = ""
+    collection: str = "default"
+    detector: str = "auto"
+    embedder: str = "resnet"
+    runtime: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    search_size: int = 1024
+    min_face: float = 0.0
+    detector_threshold: float = 0.0
+    stranger_rate: float = 0.01
+    keep_crops: bool = True
+    max_bytes: int = 4 * 1024**3
+    max_pixels: int = 100_000_000
+    max_seconds: float = 12 * 3600.0
+
+    @property
+    def gallery_url(self) -> str:
+        return self.gallery or f"sqlite:///{self.home / 'gallery.sqlite'}"
+
+    @property
+    def models(self) -> Path:
+        """Where fetched and brought models lie."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """What can be deleted at any time: converted networks."""
+        return self.home / "cache"
+
+    @property
+    def worker_threads(self) -> int:
+        return self.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores())
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings in force; `overrides` go before everything else. Raises `UsageError` naming what is wrong."""
+    environment = os.environ if environment is None else environment
+    home = Path(str(overrides.get("home") or environment.get(PREFIX + "HOME") or platformdirs.user_data_path("visage")))
+    values: dict[str, Any] = {**_file(home), **_environment(environment), **overrides, "home": home.expanduser()}
+    known = {field.name: field for field in fields(Settings)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UsageError(f"there is no setting {unknown[0]!r} (in {home / FILE}?); there are: {', '.join(known)}")
+    return Settings(**{name: _typed(name, value, known[name].type) for name, value in values.items()})
+
+
+def save_setting(home: Path, name: str, value: str) -> None:
+    """Keep one setting in the home folder's file, for every later run. Raises `StorageError`."""
+    kept = {**_file(home), name: value}
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = home / f"{FILE}.draft"
+        draft.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        draft.replace(home / FILE)
+    except OSError as error:
+        raise StorageError(f"cannot write {home / FILE}: {error.strerror}") from error
+
+
+def _file(home: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads((home / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{home / FILE} cannot be read ({error}); mend or delete it") from error
+    if not isinstance(kept, dict):
+        raise UsageError(f"{home / FILE} must hold one JSON object; mend or delete it")
+    return kept
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {field.name for field in fields(Settings)} - {"home"}
+    return {name: environment[PREFIX + name.upper()] for name in names if environment.get(PREFIX + name.upper())}
+
+
+def _typed(name: str, value: object, kind: object) -> object:
+    """A setting as its type, and in its range."""
+    if kind is bool and isinstance(value, str):
+        if value.lower() in {"1", "true", "yes", "on"}:
+            return True
+        if value.lower() in {"0", "false", "no", "off"}:
+            return False
+        raise UsageError(f"{name} must be yes or no, not {value!r}")
+    if kind in {int, float}:
+        try:
+            number = int(str(value)) if kind is int else float(str(value))
+        except ValueError as error:
+            raise UsageError(f"{name} must be a number, not {value!r}") from error
+        if not number >= 0:
+            raise UsageError(f"{name} must not be below 0")
+        return number
+    return value
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""What is kept in SQLite files: the gallery on one machine."""

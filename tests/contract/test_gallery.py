@@ -1,0 +1,436 @@
+"""What `core.ports.Gallery` promises, asked of every adapter. The vectors are random: a gallery looks at no faces."""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+import visage
+from visage.core.errors import GalleryError, NoPersonError, OtherModelError, UsageError
+from visage.core.ports import Gallery
+from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
+from visage.sqlite.gallery import SqliteGallery
+
+QUALITY = Quality(size=80.5, sharpness=0.7, yaw=-3.0, pitch=1.5, roll=0.25, score=0.9)
+DIMENSION = 16
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where an adapter keeps things. open: a gallery on it, each time another; code: the same in another process."""
+
+    open: Callable[[], Gallery]
+    code: str
+
+
+def sqlite(folder: Path) -> Store:
+    path = folder / "gallery.sqlite"
+    code = "from visage.sqlite.gallery import SqliteGallery; from pathlib import Path; "
+    return Store(
+        lambda: SqliteGallery(path, create=True), f"{code}gallery = SqliteGallery(Path({str(path)!r}), create=True)"
+    )
+
+
+@pytest.fixture(params=[sqlite], ids=lambda adapter: adapter.__name__)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    made: Store = request.param(tmp_path)
+    return made
+
+
+@pytest.fixture
+def gallery(store: Store) -> Iterator[Gallery]:
+    with closing(store.open()) as opened:
+        yield opened
+
+
+def unit(seed: int, dimension: int = DIMENSION) -> Floats:
+    vector = np.random.default_rng(seed).standard_normal(dimension)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def face(seed: int, model: str = "one", **changes: object) -> EnrolledFace:
+    points = np.random.default_rng(seed).uniform(0, 100, (5, 2)).astype(np.float32)
+    made = EnrolledFace(
+        uuid.uuid4().hex, "", unit(seed), model, None, points, f"{seed}.jpg", f"{seed:x}", QUALITY, 1.5e9
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def probes(*seeds: int, model: str = "one") -> Embeddings:
+    return Embeddings(np.stack([unit(seed) for seed in seeds]), model)
+
+
+def found(gallery: Gallery, seed: int, k: int = 1, collection: str = "c", model: str = "one") -> list[str]:
+    return [candidate.name for candidate in gallery.search(collection, probes(seed, model=model), k)[0]]
+
+
+def elsewhere(store: Store, script: str) -> "subprocess.Popen[str]":
+    """Run `script` in another process; it finds `gallery`, `face` and `np`."""
+    source = f"""
+import os, uuid, numpy as np
+from visage.core.values import EnrolledFace, Quality
+{store.code}
+def face(seed):
+    vector = np.random.default_rng(seed).standard_normal({DIMENSION})
+    vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    points = np.zeros((5, 2), np.float32)
+    return EnrolledFace(uuid.uuid4().hex, "", vector, "one", None, points, "", "", Quality(1, 1, 0, 0, 0, 1), 0.0)
+{script}
+gallery.close()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(visage.__file__).parents[1])}
+    return subprocess.Popen([sys.executable, "-c", source], env=environment, text=True, stdout=subprocess.PIPE)
+
+
+def test_an_empty_collection(gallery: Gallery) -> None:
+    assert gallery.people("nowhere") == []
+    assert list(gallery.faces("nowhere")) == []
+    assert list(gallery.faces("nowhere", "nobody")) == []
+    assert gallery.model("nowhere") is None
+    assert gallery.size("nowhere") == 0
+    assert gallery.search("nowhere", probes(1, 2), 3) == [[], []]
+    gallery.replace_vectors("nowhere", [], Embeddings(np.empty((0, 4), np.float32), "any"))
+    with pytest.raises(NoPersonError):
+        gallery.person("nowhere", "Ada")
+    with pytest.raises(NoPersonError):
+        gallery.remove("nowhere", "nobody")
+
+
+@pytest.mark.parametrize("crop", [None, b"\xff\xd8jpeg"])
+def test_a_face_comes_back_as_it_was_given(gallery: Gallery, crop: bytes | None) -> None:
+    given = face(1, crop=crop, source="/photos/été 1.jpg")
+    person = gallery.add("c", "Ada", given)
+    (kept,) = gallery.faces("c", person.id)
+    np.testing.assert_array_equal(kept.vector, given.vector)
+    np.testing.assert_array_equal(kept.landmarks, given.landmarks)
+    assert [str(array.dtype) for array in (kept.vector, kept.landmarks)] == ["float32", "float32"]
+    assert kept.person_id == person.id
+    blank = {"vector": None, "landmarks": None, "person_id": ""}
+    assert replace(kept, **blank) == replace(given, **blank)  # type: ignore[arg-type]
+
+
+def test_people_gather_faces(gallery: Gallery) -> None:
+    first = gallery.add("c", "bob", face(1, created=10.0))
+    second = gallery.add("c", "bob", face(2, created=20.0))
+    gallery.add("c", "Ada", face(3))
+    assert (first.faces, second.faces) == (1, 2)
+    assert (second.id, second.name, second.collection, second.created) == (first.id, "bob", "c", 10.0)
+    assert [person.name for person in gallery.people("c")] == ["Ada", "bob"]
+    assert gallery.people("c")[1] == second == gallery.person("c", "bob") == gallery.person("c", second.id)
+    assert [kept.source for kept in gallery.faces("c")] == ["1.jpg", "2.jpg", "3.jpg"]
+    assert [kept.source for kept in gallery.faces("c", second.id)] == ["1.jpg", "2.jpg"]
+    assert (gallery.size("c"), gallery.model("c")) == (3, "one")
+
+
+def test_more_faces_than_are_read_at_once(gallery: Gallery) -> None:
+    given = [gallery.add("c", f"p{seed % 3}", face(seed)) and seed for seed in range(150)]
+    assert [kept.source for kept in gallery.faces("c")] == [f"{seed}.jpg" for seed in given]
+
+
+def test_faces_may_be_read_while_people_come_and_go(gallery: Gallery) -> None:
+    for seed in range(100):
+        gallery.add("c", f"p{seed}", face(seed))
+    reading = gallery.faces("c")
+    next(reading)
+    gallery.remove("c", gallery.person("c", "p99").id)
+    gallery.add("c", "new", face(100))
+    assert len(list(reading)) in {98, 99, 100}
+
+
+def test_a_name_has_one_spelling(gallery: Gallery) -> None:
+    person = gallery.add("c", " Zoe\u0301 ", face(1))
+    assert person.name == "Zo\u00e9"
+    assert gallery.add("c", "Zo\u00e9", face(2)).id == person.id
+    assert gallery.person("c", "Zoe\u0301\n") == gallery.people("c")[0]
+    assert gallery.size("e\u0301") == gallery.size("\u00e9") == 0
+    gallery.add("e\u0301", "x", face(3))
+    assert gallery.size("\u00e9") == 1
+
+
+@pytest.mark.parametrize("name", ["Łukasz Żółć", "王小明", "محمد", "O'Brien; DROP TABLE--", "👩‍👩‍👧", "%_*", "-x"])
+def test_any_script_will_do(gallery: Gallery, name: str) -> None:
+    person = gallery.add(name, name, face(1))
+    assert gallery.person(name, name) == person
+    assert found(gallery, 1, collection=name) == [name]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "Unknown", "a\nb", "\ud800"])
+def test_what_is_no_name_is_refused_and_found_nowhere(gallery: Gallery, name: str) -> None:
+    person = gallery.add("c", "Ada", face(1))
+    with pytest.raises(UsageError):
+        gallery.add("c", name, face(2))
+    with pytest.raises(UsageError):
+        gallery.add(name, "Bob", face(2))
+    with pytest.raises(UsageError):
+        gallery.rename("c", person.id, name)
+    assert gallery.people("c") == [person]
+    assert gallery.people(name) == []
+    with pytest.raises(NoPersonError):
+        gallery.person("c", name)
+
+
+def test_a_face_is_added_once(gallery: Gallery) -> None:
+    given = face(1)
+    person = gallery.add("c", "Ada", given)
+    assert gallery.add("c", "Ada", given) == person
+    renamed = gallery.rename("c", person.id, "Countess")
+    assert gallery.add("c", "Ada", given) == renamed
+    assert gallery.size("c") == 1
+
+
+def test_a_new_person_may_bring_an_id(gallery: Gallery) -> None:
+    wanted = uuid.uuid4().hex
+    assert gallery.add("c", "Ada", face(1, person_id=wanted)).id == wanted
+    assert gallery.add("c", "Bob", face(2, person_id=wanted)).id != wanted  # taken
+    assert gallery.add("c", "Ada", face(3, person_id=uuid.uuid4().hex)).id == wanted
+    assert gallery.add("c", "Eve", face(4, person_id="Ada")).id != "Ada"  # not an id
+    assert gallery.add("d", "Bob", face(5, person_id=wanted)).id == wanted
+
+
+def test_vectors_of_another_model_are_refused(gallery: Gallery) -> None:
+    person = gallery.add("c", "Ada", face(1))
+    wide = face(2, vector=unit(2, DIMENSION * 2))
+    for refused in (face(2, "two"), wide):
+        with pytest.raises(OtherModelError, match="visage people migrate"):
+            gallery.add("c", "Bob", refused)
+    with pytest.raises(OtherModelError, match="visage people migrate"):
+        gallery.search("c", probes(1, model="two"), 1)
+    assert gallery.people("c") == [person]
+
+
+def test_collections_are_apart(gallery: Gallery) -> None:
+    given = face(1)
+    gallery.add("c", "Ada", given)
+    gallery.add("d", "Bob", replace(given, model="two"))
+    assert found(gallery, 1) == ["Ada"]
+    assert found(gallery, 1, collection="d", model="two") == ["Bob"]
+    bob = gallery.person("d", "Bob")
+    assert list(gallery.faces("c", bob.id)) == []
+    with pytest.raises(NoPersonError):
+        gallery.remove("c", bob.id)
+    gallery.remove("d", bob.id)
+    assert (gallery.size("c"), gallery.size("d")) == (1, 0)
+
+
+def test_renaming(gallery: Gallery) -> None:
+    ada, bob = gallery.add("c", "Ada", face(1)), gallery.add("c", "Bob", face(2))
+    assert gallery.rename("c", ada.id, "Ada") == ada
+    with pytest.raises(UsageError):
+        gallery.rename("c", ada.id, "Bob")
+    with pytest.raises(NoPersonError):
+        gallery.rename("c", "Ada", "Eve")  # an id is asked for
+    assert gallery.rename("c", ada.id, " Eve") == replace(ada, name="Eve")
+    assert found(gallery, 1) == ["Eve"]
+    assert gallery.people("c") == [bob, replace(ada, name="Eve")]
+
+
+def test_removing(gallery: Gallery) -> None:
+    ada = gallery.add("c", "Ada", face(1))
+    gallery.add("c", "Ada", face(2))
+    bob = gallery.add("c", "Bob", face(3))
+    assert found(gallery, 1) == ["Ada"]
+    assert gallery.remove("c", ada.id) == 2
+    assert found(gallery, 1, k=5) == ["Bob"]
+    with pytest.raises(NoPersonError):
+        gallery.remove("c", ada.id)
+    assert gallery.remove("c", bob.id) == 1
+    assert (gallery.model("c"), gallery.people("c"), gallery.search("c", probes(1), 1)) == (None, [], [[]])
+    gallery.add("c", "Ada", face(1, "two"))  # an emptied collection takes any model
+    assert gallery.model("c") == "two"
+
+
+def test_replacing_all_vectors(gallery: Gallery) -> None:
+    for seed in range(3):
+        gallery.add("c", f"p{seed}", face(seed))
+    assert found(gallery, 0) == ["p0"]
+    ids = [kept.id for kept in gallery.faces("c")]
+    new = Embeddings(np.stack([unit(seed + 10, 32) for seed in range(3)]), "two")
+    gallery.replace_vectors("c", ids[::-1], Embeddings(new.vectors[::-1].copy(), "two"))
+    assert gallery.model("c") == "two"
+    assert [kept.model for kept in gallery.faces("c")] == ["two"] * 3
+    assert [row[0].name for row in gallery.search("c", new, 1)] == ["p0", "p1", "p2"]
+
+
+def test_replacing_is_all_or_nothing(gallery: Gallery) -> None:
+    for seed in range(3):
+        gallery.add("c", f"p{seed}", face(seed))
+    ids = [kept.id for kept in gallery.faces("c")]
+    for wrong in (ids[:2], [*ids, "x"], [ids[0], ids[0], ids[1]], [*ids[:2], "x"], []):
+        vectors = np.stack([unit(9)] * len(wrong)) if wrong else np.empty((0, DIMENSION), np.float32)
+        with pytest.raises(GalleryError):
+            gallery.replace_vectors("c", wrong, Embeddings(vectors, "two"))
+        assert gallery.model("c") == "one"
+        assert found(gallery, 0) == ["p0"]
+
+
+def test_search_is_exact_and_by_person(gallery: Gallery) -> None:
+    vectors = {seed: unit(seed) for seed in range(60)}
+    for seed in vectors:
+        gallery.add("c", f"p{seed % 20}", face(seed))
+    probe = unit(999)
+    best = sorted(
+        ((max(float(vectors[s] @ probe) for s in range(p, 60, 20)), f"p{p}") for p in range(20)), reverse=True
+    )
+    (row,) = gallery.search("c", Embeddings(probe[None], "one"), 5)
+    assert [candidate.name for candidate in row] == [name for _, name in best[:5]]
+    np.testing.assert_allclose([candidate.similarity for candidate in row], [value for value, _ in best[:5]], atol=1e-6)
+    ids = {kept.id: kept for kept in gallery.faces("c")}
+    assert all(ids[candidate.face_id].person_id == candidate.person_id for candidate in row)
+
+
+def test_the_corners_of_a_search(gallery: Gallery) -> None:
+    for seed in range(4):
+        gallery.add("c", f"p{seed % 2}", face(seed))
+    assert gallery.search("c", Embeddings(np.empty((0, DIMENSION), np.float32), "one"), 1) == []
+    assert gallery.search("c", probes(0, 1), 0) == [[], []]
+    assert len(found(gallery, 0, k=100)) == 2
+    together = gallery.search("c", probes(0, 1, 2), 2)
+    assert together == [gallery.search("c", probes(seed), 2)[0] for seed in (0, 1, 2)]
+    assert together[0][0].similarity == pytest.approx(1, abs=1e-6)
+
+
+def test_equal_similarities_come_in_one_order(gallery: Gallery) -> None:
+    for seed in range(20):
+        gallery.add("c", f"p{seed}", face(seed, vector=unit(7)))
+    assert found(gallery, 7, k=3) == found(gallery, 7, k=20)[:3]
+
+
+def test_another_gallery_sees_every_change(store: Store, gallery: Gallery) -> None:
+    with closing(store.open()) as other:
+        person = gallery.add("c", "Ada", face(1))
+        assert found(other, 1) == ["Ada"]
+        gallery.add("c", "Bob", face(2))
+        assert found(other, 2) == ["Bob"]
+        gallery.rename("c", person.id, "Eve")
+        assert found(other, 1) == ["Eve"]
+        ids = [kept.id for kept in gallery.faces("c")]
+        gallery.replace_vectors("c", ids, probes(2, 1, model="two"))
+        assert found(other, 1, model="two") == ["Bob"]
+        gallery.remove("c", person.id)
+        assert found(other, 2, k=5, model="two") == ["Bob"]
+        gallery.remove("c", gallery.person("c", "Bob").id)
+        gallery.add("c", "New", face(3, "three"))
+        assert found(other, 3, model="three") == ["New"]
+
+
+def test_another_process_sees_and_is_seen(store: Store, gallery: Gallery) -> None:
+    gallery.add("c", "Ada", face(1))
+    assert found(gallery, 2) == ["Ada"]
+    script = 'print([p.name for p in gallery.people("c")]); gallery.add("c", "Bob", face(2))'
+    with elsewhere(store, script) as process:
+        assert process.communicate(timeout=60)[0] == "['Ada']\n"
+    assert found(gallery, 2) == ["Bob"]
+
+
+def test_two_processes_enroll_at_once(store: Store, gallery: Gallery) -> None:
+    script = 'for i in range(40): gallery.add("c", f"p{i % 10}", face(os.getpid() * 100 + i))'
+    with elsewhere(store, script) as one, elsewhere(store, script) as two:
+        one.communicate(timeout=60)
+        two.communicate(timeout=60)
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert gallery.size("c") == 80
+    assert [person.faces for person in gallery.people("c")] == [8] * 10
+
+
+def test_many_threads(gallery: Gallery) -> None:
+    gallery.add("c", "Ada", face(0))
+    problems: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for step in range(10):
+                gallery.add("c", f"p{number}", face(number * 100 + step))
+                assert found(gallery, number * 100 + step) == [f"p{number}"]
+        except BaseException as error:  # noqa: BLE001 - it is raised again below
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert gallery.size("c") == 41
+
+
+def test_closing_twice(store: Store) -> None:
+    gallery = store.open()
+    gallery.close()
+    gallery.close()
+    with pytest.raises(GalleryError):
+        gallery.people("c")
+
+
+def test_against_a_plain_model(store: Store) -> None:
+    """Any sequence of changes leaves what the same changes leave in a dict; a second gallery only watches."""
+    names = st.sampled_from(["Ada", "Bob", "王"])
+    seeds = st.integers(0, 30)
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept: dict[str, dict[str, int]] = {}  # name -> face id -> seed of its vector
+            self.epoch = 0
+            self.name = uuid.uuid4().hex
+
+        @property
+        def model(self) -> str:
+            return f"model {self.epoch}"
+
+        @rule(name=names, seed=seeds)
+        def add(self, name: str, seed: int) -> None:
+            given = face(seed, self.model)
+            writer.add(self.name, name, given)
+            self.kept.setdefault(name, {})[given.id] = seed
+
+        @precondition(lambda self: self.kept)
+        @rule(data=st.data(), name=names)
+        def rename(self, data: st.DataObject, name: str) -> None:
+            old = data.draw(st.sampled_from(sorted(self.kept)))
+            person = writer.person(self.name, old)
+            if name in self.kept and name != old:
+                with pytest.raises(UsageError):
+                    writer.rename(self.name, person.id, name)
+            else:
+                writer.rename(self.name, person.id, name)
+                self.kept[name] = self.kept.pop(old)
+
+        @precondition(lambda self: self.kept)
+        @rule(data=st.data())
+        def remove(self, data: st.DataObject) -> None:
+            name = data.draw(st.sampled_from(sorted(self.kept)))
+            person = writer.person(self.name, name)
+            assert writer.remove(self.name, person.id) == len(self.kept.pop(name))
+
+        @precondition(lambda self: self.kept)
+        @rule()
+        def migrate(self) -> None:
+            self.epoch += 1
+            self.kept = {name: {i: seed + 1 for i, seed in faces.items()} for name, faces in self.kept.items()}
+            seeds = {face_id: seed for faces in self.kept.values() for face_id, seed in faces.items()}
+            writer.replace_vectors(self.name, list(seeds), probes(*seeds.values(), model=self.model))
+
+        @invariant()
+        def agrees(self) -> None:
+            assert {p.name: p.faces for p in reader.people(self.name)} == {n: len(f) for n, f in self.kept.items()}
+            assert reader.size(self.name) == sum(map(len, self.kept.values()))
+            assert reader.model(self.name) == (self.model if self.kept else None)
+            (row,) = reader.search(self.name, probes(5, model=self.model), 3)
+            best = {n: max(float(unit(seed) @ unit(5)) for seed in f.values()) for n, f in self.kept.items()}
+            np.testing.assert_allclose([c.similarity for c in row], sorted(best.values(), reverse=True), atol=1e-6)
+            np.testing.assert_allclose([best[c.name] for c in row], [c.similarity for c in row], atol=1e-6)
+
+    with closing(store.open()) as writer, closing(store.open()) as reader:
+        rules = settings(max_examples=25, stateful_step_count=15, deadline=None, database=None)
+        run_state_machine_as_test(Machine, settings=rules)
