@@ -22,7 +22,16 @@ def main(folder: Path) -> None:
         wanted = Path(scratch) / "samples.txt"
         wanted.write_text(REQUIREMENT)
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--no-binary", ":all:", "--no-build-isolation", "--require-hashes", "-r", str(wanted), "-d", scratch]
+        command += [
+            "--no-binary",
+            ":all:",
+            "--no-build-isolation",
+            "--require-hashes",
+            "-r",
+            str(wanted),
+            "-d",
+            scratch,
+        ]
         subprocess.run(command, check=True)
         with tarfile.open(Path(scratch) / "face_recognition-1.3.0.tar.gz") as archive:
             for member in archive:

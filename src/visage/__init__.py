@@ -1,11 +1,11 @@
 """Visage: real, practical face recognition for photos and videos.
 
-    from visage import open_engine
+from visage import open_engine
 
-    with open_engine() as engine:
-        engine.enroll("grace.jpg", "Grace Hopper")
-        for sighting in engine.recognize("party.jpg").sightings:
-            print(sighting.name, sighting.face.box)
+with open_engine() as engine:
+    engine.enroll("grace.jpg", "Grace Hopper")
+    for sighting in engine.recognize("party.jpg").sightings:
+        print(sighting.name, sighting.face.box)
 """
 
 from visage.core.answers import Answer, Outcome

@@ -78,7 +78,7 @@ def portable_gallery(file: Path, *, create: bool) -> Iterator[Gallery]:
     """A gallery in one file that can be carried away; it is whole, and nothing lies beside it, when the block ends."""
     from visage.sqlite.gallery import SqliteGallery
 
-    gallery = SqliteGallery(file, create=create)
+    gallery = SqliteGallery(file, create=create, portable=True)
     try:
         yield gallery
     finally:
@@ -141,9 +141,7 @@ def make_embedder(settings: Settings, card: EmbedderCard, runtime: Runtime) -> E
 
         network = Network(_key(card), module=module, size=card.size)
     else:
-        network = Network(
-            _key(card), file=files[0], size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale
-        )
+        network = Network(_key(card), file=files[0], size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale)
     batch = GPU_BATCH if runtime.name.startswith(("torch CUDA", "torch MPS")) else CPU_BATCH
     return NetEmbedder(runtime.compile(network), card, streams=runtime.streams, batch=batch)
 
@@ -191,9 +189,7 @@ def _mtcnn(
         return getattr(mtcnn, f"load_{name}")(folder)
 
     def compiled(name: str, size: int | None) -> Network:
-        return Network(
-            f"{_key(card)}-{name}", module=lambda: load(name), size=(size, size) if size else None
-        )
+        return Network(f"{_key(card)}-{name}", module=lambda: load(name), size=(size, size) if size else None)
 
     nets = [runtime.compile(compiled(name, size)) for name, size in (("pnet", None), ("rnet", 24), ("onet", 48))]
     return MtcnnDetector(

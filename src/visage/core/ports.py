@@ -79,20 +79,25 @@ class Embedder(Protocol):
 class Gallery(Protocol):
     """People and their faces in named collections.
 
-    Names are unique within a collection. Several processes may read while one writes; a change made by another process
-    is seen by the next call. `OtherModelError` where vectors of another model than the gallery's would meet.
+    Names are unique within a collection and kept as `check_name` spells them (upper and lower case differ); reads take
+    any spelling. It may be used by several threads. Several processes may read while one writes; a change made by
+    another process is seen by the next call. `OtherModelError` where vectors of another model than the gallery's would
+    meet. After `close` every call raises `GalleryError`.
     """
 
     def people(self, collection: str) -> list[Person]:
-        """Everybody, by name. Empty where the collection does not exist."""
+        """Everybody, by name without regard to case. Empty where the collection does not exist."""
         ...
 
     def person(self, collection: str, name: str) -> Person:
-        """The person of that name or id. Raises `NoPersonError`."""
+        """The person of that name or id; an id goes before a name. Raises `NoPersonError`."""
         ...
 
     def faces(self, collection: str, person_id: str | None = None) -> Iterator[EnrolledFace]:
-        """The enrolled faces of one person, or of all; none where there is no such person."""
+        """The enrolled faces of one person, or of all, in the order of enrolment; none where there is no such person.
+
+        Read page by page: a face added or removed meanwhile may or may not be seen.
+        """
         ...
 
     def model(self, collection: str) -> str | None:
@@ -104,18 +109,24 @@ class Gallery(Protocol):
         ...
 
     def add(self, collection: str, name: str, face: EnrolledFace) -> Person:
-        """Keep one more face of `name` (its person_id is not heeded), making the person if need be. All or nothing.
+        """Keep one more face of `name`, making the person if need be. All or nothing.
 
-        Raises `OtherModelError`, `StorageError`; a `StorageError` is worth a retry once there is room.
+        The face's id and time are kept; an id that the collection has already changes nothing. A new person takes the
+        face's person_id if that is a UUID in hex that nobody in the collection has, else a new one. Raises `UsageError`
+        for what is no name, `OtherModelError`, `StorageError`; a `StorageError` is worth a retry once there is room.
         """
         ...
 
     def rename(self, collection: str, person_id: str, name: str) -> Person:
-        """Raises `NoPersonError`, and `UsageError` where the name is taken."""
+        """By id. Raises `NoPersonError`, and `UsageError` where the name is taken or none; one's own changes nothing."""
         ...
 
     def remove(self, collection: str, person_id: str) -> int:
-        """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`."""
+        """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`.
+
+        A `StorageError` may mean: removed, but not yet erased, because another program is reading; it is made up for
+        when the gallery is next opened. Once the last person is gone, the collection takes any model.
+        """
         ...
 
     def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
@@ -128,4 +139,6 @@ class Gallery(Protocol):
         similar face. Exact. Raises `OtherModelError`."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Twice is once."""
+        ...

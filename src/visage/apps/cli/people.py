@@ -52,7 +52,9 @@ def list_people(context: Context, collection: str | None, as_json: bool) -> None
             }
         )
         return
-    print_table([[person.name, str(person.faces), _day(person.created)] for person in everybody], ["name", "faces", "since"])
+    print_table(
+        [[person.name, str(person.faces), _day(person.created)] for person in everybody], ["name", "faces", "since"]
+    )
     if everybody and advice:
         click.echo("\n" + "\n".join(advice.lines))
     if model not in {None, card.name}:
@@ -130,6 +132,8 @@ def export_people(context: Context, file: Path, collection: str | None, as_json:
     if file.exists():
         raise UsageError(f"{file} exists already; name a new file")
     gallery = open_gallery(settings.gallery_url)
+    if not gallery.size(settings.collection):
+        raise UsageError(f"nobody is enrolled in {settings.collection!r}, so there is nothing to export")
     with portable_gallery(file, create=True) as target:
         counts = copy_collection(gallery, target, settings.collection, settings.collection)
     gallery.close()

@@ -155,7 +155,9 @@ def parse_every(text: str | None) -> Sampling:
     raise UsageError(f"--every takes seconds or frames, as in 1s or 10f, not {text!r}")
 
 
-def run(jobs: list[Job], engine: Engine, failures: Failures, annotate: Path | None, show: Callable[[Answer], None] | None) -> list[Answer]:
+def run(
+    jobs: list[Job], engine: Engine, failures: Failures, annotate: Path | None, show: Callable[[Answer], None] | None
+) -> list[Answer]:
     """Perform every job, whatever becomes of the others; `show` prints each answer as it comes."""
     answers = []
     annotator = open_annotator(annotate) if annotate else None
