@@ -116,9 +116,7 @@ def average_precision(found: Sequence[Found], pictures: Sequence[Picture], limit
     """Average precision for labelled faces of at least `limit` pixels. `found` and `pictures` go in step."""
     faces = sum(int(np.sum(_sizes(picture.boxes) >= limit)) for picture in pictures)
     verdicts = [
-        verdict
-        for one, picture in zip(found, pictures, strict=True)
-        for verdict in _judge(one, picture.boxes, limit)
+        verdict for one, picture in zip(found, pictures, strict=True) for verdict in _judge(one, picture.boxes, limit)
     ]
     if not verdicts or not faces:
         return Precision(0.0, 0.0, faces)

@@ -18,6 +18,7 @@ from visage.core.errors import ModelError, UsageError
 from visage.core.kit import Kit
 from visage.core.ports import Detector, Embedder, Gallery
 from visage.core.values import MatchOptions
+from visage.core.verification import Roc, Verification
 from visage.media.annotator import Annotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg
@@ -219,6 +220,15 @@ def add_model(
 ) -> DetectorCard | EmbedderCard:
     """Bring a user's own model into the home folder."""
     return bring(file, name, like, card, licence, settings.models)
+
+
+def plot_roc(curve: Roc, result: Verification, title: str, path: Path) -> None:
+    """Draw the curve as a PNG. Raises `UsageError` where matplotlib is not installed."""
+    try:
+        from visage.media.roc_plot import draw_roc
+    except ModuleNotFoundError as error:
+        raise UsageError("to draw a plot, matplotlib is needed: pip install 'visage[plot]'") from error
+    draw_roc(curve, result, title, path)
 
 
 def self_test(settings: Settings, runtime: Runtime) -> str:

@@ -213,6 +213,14 @@ def test_nothing_reaches_stderr(tmp_path: Path, noisy: Pixels, make_video: Calla
         middle = len(whole) // 2
         torn.write_bytes(whole[:middle] + bytes(range(200)) + whole[middle + 200 :])
         paths += [half, torn]
+    exif, samples = tmp_path / "exif", tmp_path / "samples"
+    exif.write_bytes(
+        _bytes("JPEG", noisy).replace(b"\xff\xdb", b"\xff\xe1\x00\x10Exif\x00\x00II*\x00\xff\xff\xff\xff\xff\xdb", 1)
+    )
+    whole = _bytes("TIFF", noisy)
+    at = whole.index(struct.pack("<HHI", 277, 3, 1)) + 8  # how many samples a pixel has
+    samples.write_bytes(whole[:at] + b"\x00\x08" + whole[at + 2 :])
+    paths += [exif, samples]
     video = make_video(tmp_path / "a.mp4", container={"movflags": "faststart"}).read_bytes()
     (tmp_path / "half.mp4").write_bytes(video[: len(video) // 2])
     (tmp_path / "torn.mp4").write_bytes(

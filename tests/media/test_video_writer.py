@@ -62,9 +62,13 @@ def test_no_frame_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_wrong_size(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "a.mp4", 64, 48) as writer, pytest.raises(ValueError, match=r"\(64, 48, 3\)"):
-        writer.write(np.zeros((64, 48, 3), np.uint8), 0)
+def test_another_size_is_scaled(tmp_path: Path, read: Read) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 64, 48) as writer:
+        for n, shape in enumerate([(48, 64, 3), (64, 48, 3), (300, 400, 3)]):
+            writer.write(np.full(shape, 90, np.uint8), n / 10)
+    frames, _ = read(tmp_path / "a.mp4")
+    assert [frame.pixels.shape for frame in frames] == [(48, 64, 3)] * 3
+    assert np.abs(frames[2].pixels.astype(int) - 90).max() <= 4
 
 
 def test_wrong_name(tmp_path: Path) -> None:

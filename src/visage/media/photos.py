@@ -1,11 +1,12 @@
 """Photos by Pillow: files and bytes -> upright RGB frames, and back.
 
-Pillow and not OpenCV, although OpenCV decodes a large JPEG a third faster: OpenCV's libjpeg and libpng write their
-complaints to stderr from C, and nothing raw may reach a user. Pillow is silent and refuses what is cut off. Most of
-its lag is in handing the pixels over; `_copied` wins half of that back.
+Pillow and not OpenCV, although OpenCV is a little faster (24 megapixels of JPEG: 104 ms against 131 here): OpenCV's
+libjpeg and libpng write their complaints to stderr from C, and nothing raw may reach a user. Pillow is silent and
+refuses what is cut off. Most of its lag, 200 ms by the usual way, is in handing the pixels over; see `_copied`.
 """
 
 import io
+import logging
 import struct
 import warnings
 import zlib
@@ -68,6 +69,8 @@ _BYTES_PER_PIXEL, _SLACK = 8, 256_000_000
 _SUBFILE_TYPE, _DNG_VERSION = 254, 50706
 _STRIP = 64
 
+# Without a handler of their own, errors that Pillow logs would be printed by Python's last resort.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Pillow warns of odd metadata and of sizes that are checked here; a user can do nothing about either.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)

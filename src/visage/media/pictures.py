@@ -104,6 +104,10 @@ class Pictures:
                 self._broken = True
                 yield from self._decode(None)
                 return
+            except IndexError:
+                # PyAV's own stumble at the end of a transport stream in which another stream turned up late.
+                yield from self._decode(None)
+                return
             if packet is None:
                 return
             if packet.pts is not None and packet.time_base:

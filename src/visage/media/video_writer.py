@@ -9,6 +9,7 @@ from typing import Self
 
 import av
 import av.logging
+import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
@@ -65,10 +66,11 @@ class VideoWriter:
         return self
 
     def write(self, pixels: Pixels, time: float) -> None:
-        """Add (height, width, 3) RGB at `time` seconds. Times must rise; one that does not is moved a tick on."""
+        """Add (h, w, 3) RGB at `time` seconds; where the size is not the video's, as when a film changes its own
+        midway, it is scaled. Times must rise; one that does not is moved a tick on. Raises `StorageError`."""
         width, height = self._size
         if pixels.shape != (height, width, 3):
-            raise ValueError(f"a frame of {pixels.shape} in a video of {(height, width, 3)}")
+            pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = self._reformatter.reformat(
             VideoFrame.from_ndarray(np.ascontiguousarray(even), "rgb24"),

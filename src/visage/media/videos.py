@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from visage.core.errors import UnreadableError
@@ -27,16 +27,9 @@ from visage.media.upright import degrees_orientation, matrix_orientation, swaps_
 # Frames wait for the main path in memory: eight of them, fewer where they are large, but always one.
 _AHEAD_FRAMES, _AHEAD_BYTES = 8, 256_000_000
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
-# FFmpeg's AVColorSpace -> swscale's; what is not listed is as good as not declared.
-_COLORSPACES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
+# FFmpeg's AVColorSpace -> swscale's SWS_CS; what is not listed is as good as not declared.
+_BT709, _BT601 = 1, 5
+_COLORSPACES = {1: _BT709, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9, 10: 9}
 
 av.logging.set_level(None)  # FFmpeg would tell the user's terminal about every damaged block
 
@@ -124,7 +117,11 @@ class VideoClip:
         self.media = replace(self.media, duration=seen, problem=self._pictures.problem(end, self._declared))
 
     def _orientation(self, frame: VideoFrame) -> int:
-        sides: Mapping[str, object] = frame.side_data
+        try:
+            sides: Mapping[str, object] = frame.side_data
+        except ValueError:
+            # PyAV lists no side data at all beside a kind it does not know, such as Exif; the angle can still be had.
+            return degrees_orientation(str(-frame.rotation))
         matrix = sides.get("DISPLAYMATRIX")
         if isinstance(matrix, SideData):
             return matrix_orientation(bytes(matrix))
@@ -152,7 +149,7 @@ def _colorspace(frame: VideoFrame) -> int | None:
     if frame.format.is_rgb:
         return None
     high = frame.width >= 1280 or frame.height > 576
-    return _COLORSPACES.get(int(frame.colorspace), Colorspace.ITU709 if high else Colorspace.ITU601)
+    return _COLORSPACES.get(int(frame.colorspace), _BT709 if high else _BT601)
 
 
 def _video_stream(container: InputContainer, source: str) -> VideoStream:

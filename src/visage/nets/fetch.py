@@ -47,7 +47,7 @@ def _fetch_file(file: WeightFile, folder: Path, progress: Progress | None) -> Pa
         try:
             data = _download(url, file, progress)
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-            problems.append(f"{url}: {getattr(error, 'reason', None) or error}")
+            problems.append(f"{url}: {error}")
             continue
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".part-", delete=False) as part:
             draft = Path(part.name)

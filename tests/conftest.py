@@ -1,0 +1,52 @@
+"""Real faces for the tests, and a home folder of their own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from visage import Engine, load_settings, open_engine
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The sample photos that `make samples` fetched; `make test` does."""
+    folder = Path(os.environ.get("VISAGE_SAMPLES") or ROOT / ".samples").absolute()
+    if not (folder / "obama.jpg").is_file():
+        reason = f"no sample photos in {folder}; fetch them with: python demo/samples.py .samples"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """More faces, videos and models than may be downloaded by everybody; absent on most machines."""
+    folder = Path(os.environ.get("VISAGE_SHARED_DATA") or ROOT.parent / "shared" / "data").absolute()
+    if not folder.is_dir():
+        pytest.skip(f"no shared test data in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder for the whole run, also for the processes it starts: networks are converted once."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VISAGE_") and name.isupper()]:
+            if name not in {"VISAGE_SAMPLES", "VISAGE_SHARED_DATA"}:
+                patch.delenv(name)
+        patch.setenv("VISAGE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture
+def engine(home: Path, tmp_path: Path) -> Iterator[Engine]:
+    """An engine with an empty gallery of its own."""
+    with open_engine(load_settings(gallery=f"sqlite:///{tmp_path / 'gallery.sqlite'}")) as opened:
+        opened.gallery(create=True)
+        yield opened
