@@ -119,7 +119,10 @@ def described(answer: Answer) -> str:
 
 
 def read(path: Path) -> Picture:
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB).astype(np.uint8)
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"{path} cannot be read; delete {path.parent} and start again")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
 def side_by_side(left: Picture, right: Picture, height: int) -> Picture:

@@ -18,6 +18,9 @@ from visage.core.errors import StorageError, UsageError
 PREFIX = "VISAGE_"
 FILE = "settings.json"
 
+# Numbers that make no sense below these; all others must not be negative.
+LEAST = {"search_size": 32, "max_bytes": 1, "max_pixels": 1}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -80,7 +83,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise UsageError(f"there is no setting {unknown[0]!r} (in {home / FILE}?); there are: {', '.join(known)}")
-    return Settings(**{name: _typed(name, value, known[name].type) for name, value in values.items()})
+    typed: dict[str, Any] = {name: _typed(name, value, known[name].type) for name, value in values.items()}
+    return Settings(**typed)
 
 
 def save_setting(home: Path, name: str, value: str) -> None:
@@ -125,8 +129,8 @@ def _typed(name: str, value: object, kind: object) -> object:
             number = int(str(value)) if kind is int else float(str(value))
         except ValueError as error:
             raise UsageError(f"{name} must be a number, not {value!r}") from error
-        if not number >= 0:
-            raise UsageError(f"{name} must not be below 0")
+        if not number >= LEAST.get(name, 0):
+            raise UsageError(f"{name} must not be below {LEAST.get(name, 0)}")
         return number
     return value
 

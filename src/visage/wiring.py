@@ -16,10 +16,10 @@ from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
 from visage.core.errors import ModelError, UsageError
 from visage.core.kit import Kit
-from visage.core.ports import Detector, Embedder, Gallery
+from visage.core.ports import Annotator, Detector, Embedder, Gallery
 from visage.core.values import MatchOptions
 from visage.core.verification import Roc, Verification
-from visage.media.annotator import Annotator
+from visage.media.annotator import Annotator as FileAnnotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg
 from visage.nets.bring import bring
@@ -88,7 +88,7 @@ def portable_gallery(file: Path, *, create: bool) -> Iterator[Gallery]:
 
 def open_annotator(folder: Path) -> Annotator:
     """Draws boxes and names on pictures and videos, into `folder`."""
-    return Annotator(folder)
+    return FileAnnotator(folder)
 
 
 def open_runtime(settings: Settings) -> Runtime:
@@ -200,6 +200,11 @@ def _mtcnn(
         min_face=min_face,
         thresholds=(card.thresholds[0], card.thresholds[1], threshold),
     )
+
+
+def model_card(name: str, settings: Settings) -> DetectorCard | EmbedderCard:
+    """Raises `ModelError` with the names there are."""
+    return card_named(name, settings.models)
 
 
 def model_cards(settings: Settings) -> list[DetectorCard | EmbedderCard]:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from visage import Engine
 from visage.core.align import crop_face
 from visage.core.errors import ModelError
 from visage.core.values import Pixels
 from visage.nets.dlib_weights import read_weights
 from visage.nets.library import SHIPPED, files_of, read_card
 from visage.nets.resnet import load_resnet
-from visage import Engine
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from visage.core.align import crop_face
-from visage.core.kit import Kit
 from visage.core.errors import GalleryError
+from visage.core.kit import Kit
 from visage.core.ports import Gallery
 from visage.core.values import Embeddings, Pixels
 

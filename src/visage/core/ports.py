@@ -1,6 +1,6 @@
 """The sockets: what the main path asks of its neighbours. Each is kept by an adapter in a room of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from visage.core.values import (
     Person,
     Pixels,
     Sampling,
+    Sighting,
 )
 
 
@@ -46,6 +47,17 @@ class Decoder(Protocol):
         """The photos and videos in a folder and those below it, by their extensions, sorted; hidden ones left out.
 
         Empty where there are none; raises `NotFoundError` where there is no such folder.
+        """
+        ...
+
+
+class Annotator(Protocol):
+    """Draws what was seen on pictures and videos."""
+
+    def drawing(self, source: str) -> AbstractContextManager[Callable[[Frame, Sequence[Sighting], Media], None]]:
+        """Inside it, call what it gives with every frame looked at; the drawn file is whole when it ends.
+
+        Nothing is left where an error ends it. Raises `StorageError`.
         """
         ...
 

@@ -14,7 +14,7 @@ SHIPPED = Path(__file__).parent / "cards"
 
 def all_cards(models: Path) -> dict[str, DetectorCard | EmbedderCard]:
     """Every card by name: the shipped ones first, then those in the folders of `models`."""
-    found = {}
+    found: dict[str, DetectorCard | EmbedderCard] = {}
     for path in [*sorted(SHIPPED.glob("*.json")), *sorted(models.glob("*/card.json"))]:
         card = read_card(path)
         found.setdefault(card.name, card)

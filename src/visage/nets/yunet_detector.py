@@ -47,7 +47,7 @@ class YunetDetector:
         self._overlap = overlap
 
     def detect(self, frames: Sequence[Pixels]) -> list[list[Face]]:
-        scales = [search_scale(*frame.shape[:2], self._search_size) for frame in frames]
+        scales = [search_scale(frame.shape[0], frame.shape[1], self._search_size) for frame in frames]
         inputs = [_padded(shrink(frame, scale))[None] for frame, scale in zip(frames, scales, strict=True)]
         if not inputs:
             return []
@@ -142,7 +142,7 @@ class OpencvYunetDetector:
         return [self._one(frame) for frame in frames]
 
     def _one(self, frame: Pixels) -> list[Face]:
-        picture = shrink(frame, search_scale(*frame.shape[:2], self._search_size))
+        picture = shrink(frame, search_scale(frame.shape[0], frame.shape[1], self._search_size))
         picture = _padded(picture)
         self._net.setInputSize((picture.shape[1], picture.shape[0]))
         _, rows = self._net.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -13,10 +13,10 @@ from visage.core.errors import UsageError
 from visage.settings import Settings, save_setting
 from visage.wiring import (
     add_model,
-    card_named,
     detector_card,
     fetch_model,
     installed_models,
+    model_card,
     model_cards,
 )
 
@@ -58,7 +58,7 @@ def list_models(context: Context, as_json: bool) -> None:
 def show(context: Context, name: str, as_json: bool) -> None:
     """One model's card: source, licence, hash, input, accuracy."""
     settings = context.settings()
-    card = card_named(name, settings.models)
+    card = model_card(name, settings)
     data = _to_json(card, installed_models(settings)[name], name in _in_use(settings))
     if as_json:
         print_json(data)
@@ -109,7 +109,7 @@ def fetch(context: Context, name: str, as_json: bool) -> None:
 def use(context: Context, name: str, as_json: bool) -> None:
     """Use this embedder or detector from now on. After changing the embedder: visage people migrate."""
     settings = context.settings()
-    card = card_named(name, settings.models)
+    card = model_card(name, settings)
     if not installed_models(settings)[name]:
         raise UsageError(f"{name} is not installed; first: visage models fetch {name}")
     save_setting(settings.home, card.kind, name)

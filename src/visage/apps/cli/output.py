@@ -26,7 +26,8 @@ class Context:
 
     def settings(self, **overrides: object) -> Settings:
         named = {"home": self.home, "gallery": self.gallery, **overrides}
-        return load_settings(**{name: value for name, value in named.items() if value is not None})
+        given = {name: value for name, value in named.items() if value is not None}
+        return load_settings(None, **given)
 
 
 @dataclass

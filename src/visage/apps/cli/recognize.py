@@ -19,9 +19,10 @@ from visage.apps.cli.output import (
 from visage.core.answers import Answer
 from visage.core.engine import Engine
 from visage.core.errors import UsageError
+from visage.core.ports import Annotator
 from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sampling, Sighting
 from visage.core.wire import answer_to_json
-from visage.wiring import Annotator, open_annotator, open_engine
+from visage.wiring import open_annotator, open_engine
 
 sources_argument = click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...")
 every_option = click.option(
