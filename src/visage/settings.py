@@ -24,8 +24,9 @@ LEAST = {"search_size": 32, "max_bytes": 1, "max_pixels": 1}
 
 @dataclass(frozen=True)
 class Settings:
-    """home: where all state is kept. gallery: its URL; empty: `gallery.sqlite` in home. collection: where none is named.
+    """Names, meanings and defaults; each can be set as VISAGE_NAME.
 
+    home: where all state is kept. gallery: its URL; empty: `gallery.sqlite` in home. collection: where none is named.
     detector: a card's name, or `auto`: YuNet where its file is installed, else MTCNN. embedder: a card's name.
     runtime: `openvino`, `torch`, or `auto`: torch where there is a CUDA device, else OpenVINO where it is installed.
     device: for torch: `cpu`, `cuda`, `mps` or `auto`. precision: `fp32`, `bf16`, `fp16` (torch) or `auto`.

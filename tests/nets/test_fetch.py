@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if self.path == "/cut" else content)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -69,7 +69,7 @@ def test_the_next_address_is_tried(server: str, tmp_path: Path) -> None:
 
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="could not fetch net.onnx .*Without a network"):
+    with pytest.raises(FetchError, match=r"could not fetch net\.onnx .*Without a network"):
         fetch(card("http://127.0.0.1:1/net.onnx"), tmp_path)
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.values import Floats, Pixels
+from visage.core.values import Face, Floats, Pixels
 
 Indices = NDArray[np.intp]
 
@@ -96,3 +96,17 @@ def shrink(pixels: Pixels, scale: float) -> Pixels:
     if (width, height) == size:
         return pixels
     return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def to_faces(boxes: Floats, landmarks: Floats, scores: Floats, searched: Pixels, frame: Pixels) -> list[Face]:
+    """What was found in `searched`, the shrunken `frame`, as faces in the frame's own pixels; order is kept.
+
+    boxes: (n, 4), landmarks: (n, 5, 2), both in pixels of `searched`; scores: (n,).
+    """
+    stretch = np.array(frame.shape[1::-1], np.float32) / np.array(searched.shape[1::-1], np.float32)
+    return [
+        Face((float(x1), float(y1), float(x2), float(y2)), points, float(score))
+        for (x1, y1, x2, y2), points, score in zip(
+            boxes * np.tile(stretch, 2), landmarks * stretch, scores, strict=True
+        )
+    ]

@@ -5,7 +5,7 @@ pictures of one person. Similarity is cosine, -1..1. Nothing is read beyond what
 never rests on fewer than ten comparisons, and no likelihood ratio is larger than such a rate allows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
@@ -18,6 +18,8 @@ from visage.core.values import Floats
 
 Table = tuple[tuple[float, float], ...]
 Doubles = NDArray[np.float64]
+
+TABLES = {"false_match": -1, "true_match": -1, "evidence": 1}  # and which way the first column runs
 
 PRIOR = 0.5
 LAXEST_RATE = 0.001
@@ -48,11 +50,8 @@ class Calibration:
     evidence: Table
 
     def __post_init__(self) -> None:
-        for name, table, direction in (
-            ("false_match", self.false_match, -1),
-            ("true_match", self.true_match, -1),
-            ("evidence", self.evidence, 1),
-        ):
+        for name, direction in TABLES.items():
+            table: Table = getattr(self, name)
             if len(table) < 2 or not np.isfinite(table).all():
                 raise ValueError(f"the calibration's table {name} must have two rows or more, all of them finite")
             if any((b[0] - a[0]) * direction < 0 or b[1] < a[1] for a, b in pairwise(table)):
@@ -121,22 +120,14 @@ class Calibration:
             "data": self.data,
             "comparisons": self.comparisons,
             "same_comparisons": self.same_comparisons,
-            "false_match": [list(row) for row in self.false_match],
-            "true_match": [list(row) for row in self.true_match],
-            "evidence": [list(row) for row in self.evidence],
+            **{name: [list(row) for row in getattr(self, name)] for name in TABLES},
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` where the record is not one."""
-        return cls(
-            data=str(record["data"]),
-            comparisons=int(record["comparisons"]),
-            same_comparisons=int(record["same_comparisons"]),
-            false_match=_table(record["false_match"]),
-            true_match=_table(record["true_match"]),
-            evidence=_table(record["evidence"]),
-        )
+        tables = {name: tuple((float(first), float(second)) for first, second in record[name]) for name in TABLES}
+        return cls(str(record["data"]), int(record["comparisons"]), int(record["same_comparisons"]), **tables)
 
 
 def calibrate(vectors: Floats, labels: ArrayLike, data: str = "") -> Calibration:
@@ -259,7 +250,3 @@ def _similarity(edge: int) -> float:
 def _columns(table: Table) -> tuple[Doubles, Doubles]:
     first, second = np.array(table, dtype=np.float64).T
     return first, second
-
-
-def _table(rows: Iterable[Sequence[float]]) -> Table:
-    return tuple((float(first), float(second)) for first, second in rows)

@@ -16,7 +16,7 @@ def embed_pictures(sources: Sequence[str], kit: Kit) -> Iterator[tuple[str, Floa
     The path of a photo that is to be recognised, rescue of turned pictures included; only many at a time. Raises
     `InputError` for a picture that cannot be read.
     """
-    eyes = Eyes(kit.detector, kit.embedder, kit.card, lambda stage: nullcontext())
+    eyes = Eyes(kit.detector, kit.embedder, kit.card, lambda _stage: nullcontext())
     for start in range(0, len(sources), BATCH_FRAMES):
         some = sources[start : start + BATCH_FRAMES]
         frames = [_frame(source, kit) for source in some]

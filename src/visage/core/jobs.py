@@ -137,6 +137,8 @@ def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
             f"visage people migrate, or to go back: visage models use {made_by}"
         )
     found, media, frame = _photo(job.sources[0], kit, lap)
+    if media.problem:
+        raise UnreadableError(media.source, f"{media.problem}; enroll from an undamaged copy")
     registrar = Registrar(gallery, kit.embedder.name, kit.card.threshold, kit.to_jpeg, kit.now, kit.new_id)
     with lap("store"):
         enrollment = enroll(frame, found, person, job.sources[0], job.enroll, registrar)

@@ -130,7 +130,7 @@ class Gallery(Protocol):
         ...
 
     def rename(self, collection: str, person_id: str, name: str) -> Person:
-        """By id. Raises `NoPersonError`, and `UsageError` where the name is taken or none; one's own changes nothing."""
+        """By id. Raises `NoPersonError`, and `UsageError` where the name is taken or none; to one's own is nothing."""
         ...
 
     def remove(self, collection: str, person_id: str) -> int:

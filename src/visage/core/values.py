@@ -42,8 +42,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What is known of a photo or video: its source as the caller named it, size in pixels, and for a video its
-    length in seconds and frames a second (None for a photo). `problem` says what is damaged, if anything is."""
+    """What is known of a photo or video: its source as the caller named it, and its size in pixels.
+
+    duration: a video's length in seconds (0 where the file declares none, until it is decoded), fps: its frames a
+    second; both None for a photo. problem: what is damaged, if anything is.
+    """
 
     source: str
     width: int

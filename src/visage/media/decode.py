@@ -40,9 +40,9 @@ VIDEO_SUFFIXES = frozenset(
 class PhotoClip:
     """A photo: a video of one frame."""
 
-    def __init__(self, source: str, frame: Frame) -> None:
+    def __init__(self, source: str, frame: Frame, problem: str | None) -> None:
         self._frame = frame
-        self.media = Media(source, frame.width, frame.height)
+        self.media = Media(source, frame.width, frame.height, problem=problem)
 
     def frames(self) -> Iterator[Frame]:
         yield self._frame
@@ -78,7 +78,7 @@ class FileDecoder:
                 "AVI)",
             )
         if kind not in DEMUXERS:
-            yield PhotoClip(source, read_photo(path, source, kind, self._limits))
+            yield PhotoClip(source, *read_photo(path, source, kind, self._limits))
             return
         with _opened_video(path, source, kind, sampler, self._limits, self._threads) as clip:
             yield clip

@@ -66,6 +66,7 @@ _DAMAGE = (
 # No photo needs more bytes of file for a pixel than sixteen bits for each of four channels; the slack is for
 # what phones append.
 _BYTES_PER_PIXEL, _SLACK = 8, 256_000_000
+_END_OF_IMAGE, _LEAST_PART = b"\xff\xd9", 0.25
 _SUBFILE_TYPE, _DNG_VERSION = 254, 50706
 _STRIP = 64
 
@@ -76,8 +77,10 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def read_photo(path: Path, source: str, kind: Kind, limits: Limits) -> Frame:
-    """The photo at `path`, upright, as frame 0; of an animated picture the first image.
+def read_photo(path: Path, source: str, kind: Kind, limits: Limits) -> tuple[Frame, str | None]:
+    """The photo at `path`, upright, as frame 0, and what is damaged about it; of an animated picture the first image.
+
+    Of a JPEG that is cut off, what is there, if that is a quarter of the picture or more.
 
     `source` is what the caller calls it, for messages. The size is read from the header, and checked, before anything
     is decoded. Raises `UnreadableError`, `TooLargeError`.
@@ -85,7 +88,12 @@ def read_photo(path: Path, source: str, kind: Kind, limits: Limits) -> Frame:
     if path.stat().st_size > _BYTES_PER_PIXEL * limits.pixels + _SLACK:
         raise UnreadableError(source, f"it begins like a {kind} photo but has too many bytes to be one")
     with path.open("rb") as stream:
-        return Frame(_decoded(stream, source, kind, limits))
+        try:
+            return Frame(_decoded(stream, source, kind, limits)), None
+        except UnreadableError:
+            if kind is not Kind.JPEG:
+                raise
+            return _cut_off(stream, source, limits)
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 92) -> bytes:
@@ -123,6 +131,17 @@ def _decoded(stream: IO[bytes], source: str, kind: Kind, limits: Limits) -> Pixe
         raise limits.pixels_exceeded(source) from error
     except _DAMAGE as error:
         raise UnreadableError(source, f"the {kind} photo is damaged or cut off; copy or download it again") from error
+
+
+def _cut_off(stream: IO[bytes], source: str, limits: Limits) -> tuple[Frame, str]:
+    """A JPEG without its end: the decoder fills up with gray what it misses, once it is told that this is the end."""
+    stream.seek(0)
+    pixels = _decoded(io.BytesIO(stream.read() + _END_OF_IMAGE), source, Kind.JPEG, limits)
+    # A side, because turning it upright may have put the missing part at any; a plain row counts as missing.
+    there = min(float((np.ptp(pixels, axis=axis) > 0).any(axis=1).mean()) for axis in (0, 1))
+    if there < _LEAST_PART:
+        raise UnreadableError(source, "the JPEG photo is damaged or cut off; copy or download it again")
+    return Frame(pixels), "the file is cut off, a part of the picture is missing or coarse"
 
 
 def _heic(stream: IO[bytes], source: str, limits: Limits) -> Pixels:

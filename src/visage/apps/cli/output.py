@@ -95,7 +95,7 @@ class FrameBar:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    def __call__(self, frame: Frame, seen: Sequence[Sighting], media: Media) -> None:
+    def __call__(self, frame: Frame, _seen: Sequence[Sighting], media: Media) -> None:
         if media.duration and self._bar is None and sys.stderr.isatty():
             self._bar = tqdm(total=round(media.duration, 1), unit="s", leave=False, file=sys.stderr, desc=media.source)
         if self._bar is not None:

@@ -18,7 +18,7 @@ from visage.apps.cli.output import (
 )
 from visage.core.answers import Answer
 from visage.core.engine import Engine
-from visage.core.errors import UsageError
+from visage.core.errors import UnreadableError, UsageError
 from visage.core.ports import Annotator
 from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sampling, Sighting
 from visage.core.wire import answer_to_json
@@ -168,9 +168,8 @@ def run(
             answers.append(answer)
             if show is not None:
                 show(answer)
-            problem = answer.media[0].problem
-            if problem:
-                click.echo(f"visage: {answer.source}: {problem}; the part before is answered", err=True)
+            if answer.media[0].problem:
+                raise UnreadableError(answer.source, f"{answer.media[0].problem}; what is there was looked at")
     return answers
 
 

@@ -1,0 +1,57 @@
+"""The command as a user runs it: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Visage = Callable[..., Done]
+
+
+@pytest.fixture
+def visage(tmp_path: Path, home: Path) -> Visage:
+    """Runs `visage ...` with a gallery in tmp_path; models and converted networks are those of the whole run."""
+    environment = os.environ | {
+        "VISAGE_GALLERY": f"sqlite:///{tmp_path / 'gallery.sqlite'}",
+        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONWARNINGS": "error",
+    }
+
+    def run(*words: object, **variables: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "visage.apps.cli.main", *map(str, words)],
+            capture_output=True, text=True, check=False, timeout=120, env=environment | variables,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Path:
+    """A photo of nothing."""
+    path = tmp_path / "blank.jpg"
+    Image.new("RGB", (320, 240), "gray").save(path)
+    return path
