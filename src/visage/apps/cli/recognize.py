@@ -65,11 +65,12 @@ def recognize(
     """
     settings = context.settings(collection=collection)
     rate = settings.stranger_rate if stranger_rate is None else stranger_rate
+    sampling = parse_every(every)
     engine = open_engine(settings)
     engine.gallery()  # without one, better to say so before anything is decoded
     options = MatchOptions(stranger_rate=rate, threshold=threshold, nearest=nearest)
     jobs = [
-        Job(JobKind.RECOGNIZE, (source,), collection=settings.collection, match=options, sampling=parse_every(every))
+        Job(JobKind.RECOGNIZE, (source,), collection=settings.collection, match=options, sampling=sampling)
         for source in expand(sources, engine)
     ]
     failures = Failures()
