@@ -19,7 +19,7 @@ PREFIX = "VISAGE_"
 FILE = "settings.json"
 
 # Numbers that make no sense below these; all others must not be negative.
-LEAST = {"search_size": 32, "max_bytes": 1, "max_pixels": 1}
+LEAST = {"search_area": 1000, "max_bytes": 1, "max_pixels": 1}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Settings:
     runtime: `openvino`, `torch`, or `auto`: torch where there is a CUDA device, else OpenVINO where it is installed.
     device: for torch: `cpu`, `cuda`, `mps` or `auto`. precision: `fp32`, `bf16`, `fp16` (torch) or `auto`.
     threads: at most so many at work; 0: as many as cores, 8 at most.
-    search_size: a picture is searched for faces at this length of its longer side, pixels. min_face: the smallest face
+    search_area: a picture is searched for faces at no more than so many pixels (width x height). min_face: the smallest face
     looked for, pixels of the picture as it is searched; 0: the detector's own. detector_threshold: least score of a
     face; 0: the detector's own.
     stranger_rate: share of strangers that may be given a name. keep_crops: keep a crop of every enrolled face.
@@ -47,7 +47,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0
-    search_size: int = 1024
+    search_area: int = 600_000
     min_face: float = 0.0
     detector_threshold: float = 0.0
     stranger_rate: float = 0.01
@@ -79,7 +79,11 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     """The settings in force; `overrides` go before everything else. Raises `UsageError` naming what is wrong."""
     environment = os.environ if environment is None else environment
     home = Path(str(overrides.get("home") or environment.get(PREFIX + "HOME") or platformdirs.user_data_path("visage")))
-    values: dict[str, Any] = {**_file(home), **_environment(environment), **overrides, "home": home.expanduser()}
+    try:
+        home = home.expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{home}: there is no such user; give VISAGE_HOME as a whole path") from error
+    values: dict[str, Any] = {**_file(home), **_environment(environment), **overrides, "home": home}
     known = {field.name: field for field in fields(Settings)}
     unknown = sorted(set(values) - set(known))
     if unknown:
@@ -133,6 +137,8 @@ def _typed(name: str, value: object, kind: object) -> object:
         if not number >= LEAST.get(name, 0):
             raise UsageError(f"{name} must not be below {LEAST.get(name, 0)}")
         return number
+    if kind is str and not isinstance(value, str):
+        raise UsageError(f"{name} must be a text, not {value!r}")
     return value
 
 

@@ -162,7 +162,7 @@ def make_detector(settings: Settings, runtime: Runtime) -> Detector:
             return OpencvYunetDetector(
                 files[0],
                 name=card.name,
-                search_size=settings.search_size,
+                search_area=settings.search_area,
                 min_face=min_face,
                 threshold=threshold,
                 overlap=card.overlap,
@@ -171,7 +171,7 @@ def make_detector(settings: Settings, runtime: Runtime) -> Detector:
         return YunetDetector(
             net,
             name=card.name,
-            search_size=settings.search_size,
+            search_area=settings.search_area,
             min_face=min_face,
             threshold=threshold,
             overlap=card.overlap,
@@ -196,7 +196,7 @@ def _mtcnn(
     return MtcnnDetector(
         *nets,
         name=card.name,
-        search_size=settings.search_size,
+        search_area=settings.search_area,
         min_face=min_face,
         thresholds=(card.thresholds[0], card.thresholds[1], threshold),
     )

@@ -48,8 +48,9 @@ def _averaged_down(
     height, width = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     source = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    left, top = np.clip(np.floor(source.min(axis=0)), 0, None).astype(int)
-    right, bottom = np.clip(np.ceil(source.max(axis=0)), 0, (pixels.shape[1], pixels.shape[0])).astype(int)
+    around = 1 / scale + 1  # the crop's outermost pixels blend with a neighbour, which must not be missing
+    left, top = np.clip(np.floor(source.min(axis=0) - around), 0, None).astype(int)
+    right, bottom = np.clip(np.ceil(source.max(axis=0) + around), 0, (pixels.shape[1], pixels.shape[0])).astype(int)
     if right - left < 2 or bottom - top < 2:
         return pixels, matrix
     part = pixels[top:bottom, left:right]

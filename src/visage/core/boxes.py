@@ -3,6 +3,8 @@
 Boxes are (n, 4) float32, x1 y1 x2 y2 in pixels; a box is x2 - x1 wide.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -66,16 +68,25 @@ def nms_of_smaller(boxes: Floats, scores: Floats, threshold: float) -> Indices:
 
 
 def to_square(boxes: Floats) -> Floats:
-    """The squares around the same centres with the boxes' longer sides; (n, 4) -> (n, 4)."""
+    """The squares around the same centers with the boxes' longer sides; (n, 4) -> (n, 4)."""
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     halves = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.concatenate([centers - halves, centers + halves], axis=1)
 
 
-def search_scale(height: int, width: int, search_size: int) -> float:
-    """The factor, at most 1, that brings a picture's longer side down to `search_size` pixels: no detector searches
-    finer than that, and none enlarges."""
-    return min(1.0, search_size / max(height, width))
+def search_scale(height: int, width: int, search_area: float) -> float:
+    """The factor, at most 1, that brings a picture down to `search_area` pixels (width x height): no detector searches
+    finer than that, and none enlarges.
+
+    An area and not a side: the time that a search takes follows the area, and tall pictures lose no more than wide
+    ones.
+    """
+    return min(1.0, math.sqrt(search_area / max(1, height * width)))
+
+
+def to_be_searched(pixels: Pixels, search_area: float) -> Pixels:
+    """The picture at the size at which it is searched; itself where it is no larger."""
+    return shrink(pixels, search_scale(pixels.shape[0], pixels.shape[1], search_area))
 
 
 def shrink(pixels: Pixels, scale: float) -> Pixels:
@@ -83,19 +94,30 @@ def shrink(pixels: Pixels, scale: float) -> Pixels:
     that changes nothing.
 
     Halved as long as that does not overshoot, then interpolated: the average over exact areas (INTER_AREA) finds no
-    more faces (WIDER-dev at 0.3: AP .538 either way; interpolation alone .526) and takes six times as long (4000x3000
-    to 1024x768: 31 ms, this 5).
+    more faces (YuNet on WIDER-dev at 0.3: AP .538 either way; interpolation alone .526) and takes six times as long (a
+    12-megapixel photo: 31 ms, this 5).
     """
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    while width >= 2 * size[0] and height >= 2 * size[1]:
-        width, height = width // 2, height // 2
-        # An odd last row or column is left out: OpenCV's fast path is for exact halves.
-        even = pixels[: 2 * height, : 2 * width]
-        pixels = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    if (width, height) == size:
-        return pixels
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    halved, factor = pixels, 1
+    while halved.shape[1] >= 2 * size[0] and halved.shape[0] >= 2 * size[1]:
+        halved, factor = halve(halved), 2 * factor
+    if (halved.shape[1] * factor, halved.shape[0] * factor) == (width, height):
+        if size == halved.shape[1::-1]:
+            return halved
+        return cv2.resize(halved, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    # Odd rows or columns were left out on the way, so the sides' ratio is not quite the pictures' ratio.
+    x, y = width / factor / size[0], height / factor / size[1]
+    back = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(halved, back, size, flags=how, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def halve(pixels: Pixels) -> Pixels:
+    """Half as large, each pixel the mean of four; an odd last row or column is left out. Sides must be 2 or more."""
+    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    even = pixels[: 2 * height, : 2 * width]  # exact halves are OpenCV's fast path
+    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def to_faces(boxes: Floats, landmarks: Floats, scores: Floats, searched: Pixels, frame: Pixels) -> list[Face]:

@@ -73,7 +73,7 @@ def enroll(
         model=registrar.model,
         crop=registrar.to_jpeg(crop) if registrar.to_jpeg else None,
         landmarks=landmarks,
-        source=source,
+        source=source.encode("utf-8", "backslashreplace").decode(),  # a file's name may hold broken characters
         digest=digest,
         quality=probe.quality,
         created=registrar.now(),

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from visage.core.kit import Kit
-from visage.core.recognize import BATCH_FRAMES, Eyes, detect, probes
+from visage.core.recognize import BATCH_FRAMES, Eyes, Finder, probes
 from visage.core.values import Face, Floats, Frame, Sampling
 
 
@@ -20,7 +20,7 @@ def embed_pictures(sources: Sequence[str], kit: Kit) -> Iterator[tuple[str, Floa
     for start in range(0, len(sources), BATCH_FRAMES):
         some = sources[start : start + BATCH_FRAMES]
         frames = [_frame(source, kit) for source in some]
-        found, _ = detect(frames, kit.detector, rescue=True)
+        found = Finder(kit.detector, video=False).find(frames)
         nearest = [_nearest_the_centre(faces, frame) for faces, frame in zip(found, frames, strict=True)]
         for source, probe in zip(some, probes(frames, nearest, eyes), strict=True):
             yield source, probe[0].vector if probe else None

@@ -11,7 +11,7 @@ from visage.core.errors import OtherModelError, UnreadableError, UsageError
 from visage.core.kit import Kit
 from visage.core.match import probabilities, rule_for
 from visage.core.names import check_name
-from visage.core.recognize import Eyes, Probe, batches, detect, measure, name, probes
+from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
 from visage.core.track import appearances
 from visage.core.values import Frame, Job, JobKind, Media, Sampling, Sighting
 
@@ -45,12 +45,12 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
     people = len(gallery.people(collection))
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
     sightings: list[Sighting] = []
-    frames = rotation = 0
+    frames = 0
     with kit.decoder.open(job.sources[0], job.sampling) as clip:
+        finder = Finder(kit.detector, video=clip.media.is_video)
         for batch in batches(_timed(clip.frames(), lap)):
             with lap("detect"):
-                faces, rotations = detect(batch, kit.detector, rescue=not clip.media.is_video)
-            rotation = max(rotations)
+                faces = finder.find(batch)
             flat = [probe for found in probes(batch, faces, eyes) for probe in found]
             seen = name(flat, gallery, collection, rule, people, eyes)
             sightings += seen
@@ -64,7 +64,7 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
         frames=frames,
         sightings=tuple(sightings),
         people=appearances(sightings, _step(job.sampling, media)),
-        rotation=rotation,
+        rotation=finder.rotation,
         rule=rule,
         timings=timings,
     )
@@ -72,12 +72,12 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
 
 def _detect(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watcher | None) -> Answer:
     sightings: list[Sighting] = []
-    frames = rotation = 0
+    frames = 0
     with kit.decoder.open(job.sources[0], job.sampling) as clip:
+        finder = Finder(kit.detector, video=clip.media.is_video)
         for batch in batches(_timed(clip.frames(), lap)):
             with lap("detect"):
-                faces, rotations = detect(batch, kit.detector, rescue=not clip.media.is_video)
-            rotation = max(rotations)
+                faces = finder.find(batch)
             seen = [
                 Sighting(frame.index, frame.time, face, quality)
                 for frame, found in zip(batch, faces, strict=True)
@@ -93,7 +93,7 @@ def _detect(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watc
         models=Models(kit.detector.name, None, kit.runtime()),
         frames=frames,
         sightings=tuple(sightings),
-        rotation=rotation,
+        rotation=finder.rotation,
         timings=timings,
     )
 
@@ -160,7 +160,7 @@ def _photo(source: str, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:
             frame = next(iter(clip.frames()))
         media = clip.media
     with lap("detect"):
-        faces, _ = detect([frame], kit.detector, rescue=True)
+        faces = Finder(kit.detector, video=False).find([frame])
     return probes([frame], faces, eyes)[0], media, frame
 
 

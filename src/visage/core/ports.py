@@ -68,10 +68,15 @@ class Detector(Protocol):
         """The card's name, for the answer."""
         ...
 
-    def detect(self, frames: Sequence[Pixels]) -> list[list[Face]]:
+    @property
+    def threshold(self) -> float:
+        """The least score of what it calls a face."""
+        ...
+
+    def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         """The faces of each frame, highest score first; an empty list where there is none. Frames may differ in size.
 
-        No frames, no lists.
+        least: the least score, where it is not to be the detector's own threshold. No frames, no lists.
         """
         ...
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visage.core.align import crop_faces
+from visage.core.boxes import iou
 from visage.core.cards import EmbedderCard
 from visage.core.match import CANDIDATES, Rule, decide
 from visage.core.ports import Detector, Embedder, Gallery
@@ -24,6 +25,12 @@ BATCH_PIXELS = 24_000_000
 # Where no face scores so much, the picture may lie on its side; a turn must raise the best score by MARGIN.
 SURE = 0.8
 MARGIN = 0.05
+
+# In a video, WEAK times the detector's threshold is enough where a face found in a frame at most NEARBY seconds away
+# overlaps by SAME_PLACE (IoU).
+WEAK = 0.65
+NEARBY = 0.2
+SAME_PLACE = 0.3
 
 Lap = Callable[[str], AbstractContextManager[None]]
 
@@ -64,18 +71,48 @@ def batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield batch
 
 
-def detect(frames: Sequence[Frame], detector: Detector, *, rescue: bool) -> tuple[list[list[Face]], list[int]]:
-    """The faces of each frame, and by how many degrees (clockwise) each had to be turned to find them.
+class Finder:
+    """Finds the faces of one source, batch after batch.
 
-    rescue: a frame without a face, or with doubtful ones only, is looked at again turned by 90, 180 and 270 degrees,
-    and what was found the surest counts.
+    In a photo without a face, or with doubtful ones only, it looks again with the picture turned by 90, 180 and 270
+    degrees, and what was found the surest counts. In a video a weak detection counts if there is a face at the same
+    place in a frame just before or after: a face near the threshold would come and go from frame to frame.
     """
-    found = detector.detect([frame.pixels for frame in frames])
-    rotations = [0] * len(frames)
-    for i, frame in enumerate(frames):
-        if rescue and _surest(found[i]) < SURE:
-            found[i], rotations[i] = _rescue(frame, found[i], detector)
-    return found, rotations
+
+    def __init__(self, detector: Detector, *, video: bool) -> None:
+        self._detector = detector
+        self._video = video
+        self._recent: list[tuple[float, Face]] = []
+        self.rotation = 0
+
+    def find(self, frames: Sequence[Frame]) -> list[list[Face]]:
+        """The faces of each frame. `rotation`: by how many degrees clockwise the last photo had to be turned."""
+        if self._video:
+            return self._steady(frames)
+        found = self._detector.detect([frame.pixels for frame in frames])
+        for i, frame in enumerate(frames):
+            if _surest(found[i]) < SURE:
+                found[i], self.rotation = _rescue(frame, found[i], self._detector)
+        return found
+
+    def _steady(self, frames: Sequence[Frame]) -> list[list[Face]]:
+        threshold = self._detector.threshold
+        found = self._detector.detect([frame.pixels for frame in frames], least=WEAK * threshold)
+        sure = [(frame.time, face) for frame, faces in zip(frames, found, strict=True) for face in faces
+                if face.score >= threshold]  # fmt: skip
+        witnesses = self._recent + sure
+        kept = [
+            [face for face in faces if face.score >= threshold or _is_witnessed(face, frame.time, witnesses)]
+            for frame, faces in zip(frames, found, strict=True)
+        ]
+        self._recent = [(time, face) for time, face in sure if frames[-1].time - time <= NEARBY]
+        return kept
+
+
+def _is_witnessed(face: Face, time: float, witnesses: Sequence[tuple[float, Face]]) -> bool:
+    near = [other.box for when, other in witnesses if abs(when - time) <= NEARBY]
+    boxes = np.array(near, np.float32).reshape(-1, 4)
+    return bool((iou(np.array([face.box], np.float32), boxes) >= SAME_PLACE).any())
 
 
 def _rescue(frame: Frame, upright: list[Face], detector: Detector) -> tuple[list[Face], int]:

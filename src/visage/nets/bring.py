@@ -91,7 +91,9 @@ def _given(card: Path) -> dict[str, Any]:
         raise ModelError(f"the card {card} cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise ModelError(f"the card {card} must be one JSON object")
-    return data
+    # What `visage models show --json` prints besides the card.
+    unwanted = {"installed", "in_use"} | ({"calibration"} if data.get("kind") == "detector" else set())
+    return {name: value for name, value in data.items() if name not in unwanted}
 
 
 def _hash(path: Path) -> str:

@@ -34,6 +34,8 @@ def read_card(path: Path) -> DetectorCard | EmbedderCard:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"the card {path} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"the card {path} must be one JSON object")
     return card_from_json(data)
 
 

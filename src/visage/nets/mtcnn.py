@@ -18,8 +18,15 @@ from visage.core.errors import ModelError
 from visage.nets.mtcnn_weights import read_weights
 
 
-def _normalize(x: Tensor) -> Tensor:
-    return (x - 127.5) / 128
+def _normalize(pixels: Tensor, weight: Tensor) -> Tensor:
+    """Pixels as the networks were trained on them, in the type of their weights."""
+    return ((pixels - 127.5) / 128).to(weight.dtype)
+
+
+def _probability(classes: Tensor) -> Tensor:
+    """Scores (n, 2, ...) of "no face" and "face" -> the probability of the second. In float32: near 1, where faces are
+    ranked, bf16 knows but a few numbers."""
+    return classes.to(torch.float32).softmax(dim=1)[:, 1]
 
 
 def _convolution(channels: int, filters: int, size: int) -> list[nn.Module]:
@@ -53,8 +60,8 @@ class PNet(nn.Module):
         self.classes = nn.Conv2d(32, 2, 1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.trunk(_normalize(pictures))
-        return self.classes(x).softmax(dim=1)[:, 1], self.edges(x)
+        x = self.trunk(_normalize(pictures, self.edges.weight))
+        return _probability(self.classes(x)), self.edges(x)
 
 
 class RNet(nn.Module):
@@ -72,8 +79,8 @@ class RNet(nn.Module):
         self.classes = nn.Linear(128, 2)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.dense(_flatten(self.trunk(_normalize(crops))))
-        return self.classes(x).softmax(dim=1)[:, 1], self.edges(x)
+        x = self.dense(_flatten(self.trunk(_normalize(crops, self.edges.weight))))
+        return _probability(self.classes(x)), self.edges(x)
 
 
 class ONet(nn.Module):
@@ -94,10 +101,10 @@ class ONet(nn.Module):
         self.classes = nn.Linear(256, 2)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x = self.dense(_flatten(self.trunk(_normalize(crops))))
+        x = self.dense(_flatten(self.trunk(_normalize(crops, self.edges.weight))))
         # Its ten numbers are five x and then five y.
         landmarks = self.landmarks(x).reshape(-1, 2, 5).transpose(1, 2)
-        return self.classes(x).softmax(dim=1)[:, 1], self.edges(x), landmarks
+        return _probability(self.classes(x)), self.edges(x), landmarks
 
 
 def load_pnet(folder: Path) -> PNet:

@@ -1,4 +1,4 @@
-"""Finds and reads MTCNN's weights in the package `mtcnn`; knows nothing of PyTorch.
+"""Reads MTCNN's weights, which the package `mtcnn` brings; knows nothing of PyTorch.
 
 The package (MIT) is never imported, because importing it imports TensorFlow: only three files in it are wanted. Each is
 a list of float32 arrays in Keras's order, written by joblib with lz4. That is a pickle, which may run any code when it
@@ -6,7 +6,6 @@ is read; so a file is read only if its hash says that it is one of the three.
 """
 
 import hashlib
-import importlib.util
 import io
 from pathlib import Path
 
@@ -19,17 +18,6 @@ SHA256 = {
     "onet.lz4": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
 HINT = "install MTCNN's weights with: pip install 'visage[models]'"
-
-
-def weights_folder() -> Path:
-    """The folder of the installed package `mtcnn` that holds the three files. Raises `ModelError` where it is not
-    installed."""
-    package = importlib.util.find_spec("mtcnn")
-    for place in (package.submodule_search_locations or []) if package else []:
-        folder = Path(place) / "assets" / "weights"
-        if folder.is_dir():
-            return folder
-    raise ModelError(f"The package mtcnn is not installed; {HINT}")
 
 
 def read_weights(path: Path) -> list[Floats]:

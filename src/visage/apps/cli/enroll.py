@@ -5,11 +5,22 @@ from pathlib import Path
 
 import click
 
-from visage.apps.cli.output import Context, Failures, as_json, in_collection, print_json, progress, with_context
+from visage.apps.cli.output import (
+    Context,
+    Failures,
+    as_json,
+    in_collection,
+    is_folder,
+    one_line,
+    print_json,
+    progress,
+    with_context,
+)
+from visage.apps.cli.recognize import expand
 from visage.core.advice import advise
 from visage.core.answers import Answer, Outcome
 from visage.core.engine import Engine
-from visage.core.errors import UsageError
+from visage.core.errors import InputError, UnreadableError, UsageError
 from visage.core.names import check_name
 from visage.core.values import EnrollOptions, Job, JobKind
 from visage.core.wire import answer_to_json
@@ -48,53 +59,65 @@ def enroll(
     settings = context.settings(collection=collection)
     engine = open_engine(settings)
     options = EnrollOptions(largest=largest, force=force)
-    photos = [(name, photo) for photo in _photos(sources, engine)] if name else _people(sources, engine)
-    if name:
-        check_name(name)
     failures = Failures()
+    if name is None:
+        photos = _people(sources, engine, failures)
+    else:
+        check_name(name)
+        photos = [(name, photo) for photo in expand(sources, engine, failures)]
     answers: list[Answer] = []
-    for person, photo in progress(photos, total=len(photos), unit="photo"):
-        job = Job(JobKind.ENROLL, (photo,), collection=settings.collection, name=person, enroll=options)
-        with failures.caught():
-            answers.append(engine.perform(job))
-            if not as_json:
-                _print(answers[-1], person)
+    with failures.at_the_latest():
+        for person, photo in progress(photos, total=len(photos), unit="photo"):
+            job = Job(JobKind.ENROLL, (photo,), collection=settings.collection, name=person, enroll=options)
+            with failures.caught():
+                answers.append(engine.perform(job))
+                if not as_json:
+                    _print(answers[-1], person)
     done = [a for a in answers if a.enrollment and a.enrollment.outcome in DONE]
     if as_json:
         print_json({"answers": [answer_to_json(answer) for answer in answers], "errors": failures.errors})
-    else:
+    elif answers:
         _summary(answers, len(photos), settings, engine)
     engine.close()
-    if len(done) < len(photos):
+    if failures.errors or len(done) < len(photos):
         raise SystemExit(1)
 
 
-def _photos(sources: Sequence[str], engine: Engine) -> list[str]:
-    found: list[str] = []
-    for source in sources:
-        found += engine.kit.decoder.find(source) if Path(source).is_dir() else [source]
-    if not found:
-        raise UsageError("there are no photos in these folders")
-    return found
-
-
-def _people(sources: Sequence[str], engine: Engine) -> list[tuple[str, str]]:
-    """(name, photo) for every photo in the folders of these folders."""
+def _people(sources: Sequence[str], engine: Engine, failures: Failures) -> list[tuple[str, str]]:
+    """(name, photo) for every photo in the folders of these folders; a folder that cannot be used is a failure."""
     found: list[tuple[str, str]] = []
     for source in sources:
-        folder = Path(source)
-        if not folder.is_dir():
+        if not is_folder(source):
             raise UsageError(
                 f"{source} is no folder of people; say whose photo it is: visage enroll --name NAME {source}"
             )
-        for person in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            found += [(check_name(person.name), photo) for photo in engine.kit.decoder.find(str(person))]
-    if not found:
-        raise UsageError(
-            f"there is no folder of photos in {', '.join(sources)}; a folder per person is expected, "
-            "or --name with the photos of one person"
-        )
+        people: list[Path] = []
+        with failures.caught():
+            people = _folders(source)
+            if not people:
+                raise UnreadableError(
+                    source,
+                    "there is no folder in it; a folder per person is expected, or --name with the photos of one",
+                )
+        for person in people:
+            with failures.caught():
+                name = _name(person)
+                found += [(name, photo) for photo in expand([str(person)], engine, failures)]
     return found
+
+
+def _folders(source: str) -> list[Path]:
+    try:
+        return sorted(path for path in Path(source).iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise UnreadableError(source, f"the folder cannot be listed: {error.strerror}") from error
+
+
+def _name(folder: Path) -> str:
+    try:
+        return check_name(folder.name)
+    except UsageError as error:
+        raise InputError(str(folder), f"{error}, and rename the folder") from error
 
 
 def _print(answer: Answer, person: str) -> None:
@@ -102,9 +125,9 @@ def _print(answer: Answer, person: str) -> None:
     if enrollment is None:
         return
     if enrollment.outcome is Outcome.ENROLLED:
-        click.echo(f"{answer.source}: {person}: {enrollment.detail}")
+        click.echo(one_line(f"{answer.source}: {person}: {enrollment.detail}"))
     else:
-        click.echo(f"{answer.source}: {person}: skipped, {enrollment.outcome.value}: {enrollment.detail}")
+        click.echo(one_line(f"{answer.source}: {person}: skipped, {enrollment.outcome.value}: {enrollment.detail}"))
 
 
 def _summary(answers: Sequence[Answer], photos: int, settings: Settings, engine: Engine) -> None:

@@ -1,6 +1,8 @@
 """The command `visage`."""
 
+import io
 import logging
+import os
 import sys
 
 import click
@@ -9,7 +11,7 @@ from visage.apps.cli.doctor import doctor
 from visage.apps.cli.enroll import enroll
 from visage.apps.cli.evaluate import evaluate
 from visage.apps.cli.models import models
-from visage.apps.cli.output import Context
+from visage.apps.cli.output import Context, complain
 from visage.apps.cli.people import people
 from visage.apps.cli.recognize import compare, detect, recognize
 from visage.core.errors import UsageError, VisageError
@@ -39,27 +41,54 @@ for command in (enroll, recognize, detect, compare, people, evaluate, models, do
 
 def main() -> None:
     """Run the command line; every error that Visage raises becomes one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = _run()
     try:
-        visage.main(standalone_mode=False)
-    except UsageError as error:
-        _end(str(error), 2)
-    except VisageError as error:
-        _end(str(error), 1)
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = visage.main(standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
     except click.UsageError as error:
         error.show()
-        sys.exit(2)
+        code = 2
     except click.ClickException as error:
-        _end(error.format_message(), error.exit_code)
+        code = _failed(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _end("interrupted; what was done before is kept", 130)
-    except BrokenPipeError:  # whoever read the output has had enough
-        sys.stderr.close()
-        sys.exit(1)
+        code = _failed("interrupted; what was done before is kept", 130)
+    except VisageError as error:
+        code = _failed(str(error), 2 if isinstance(error, UsageError) else 1)
+    except MemoryError:
+        code = _failed("there is not enough memory; close other programs, or lower VISAGE_MAX_PIXELS", 1)
+    except OSError as error:
+        code = _unwritten(error)
+    except Exception as error:  # the door: nothing raw reaches a user
+        logging.info("what led to it:", exc_info=True)
+        code = _failed(f"a fault of Visage itself, {error!r}; `visage -v ...` says where: please report it", 1)
+    return code if isinstance(code, int) else 0
 
 
-def _end(message: str, code: int) -> None:
-    click.echo(f"visage: {message}", err=True)
-    sys.exit(code)
+def _failed(message: str, code: int) -> int:
+    complain(message)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    """The output cannot be written, or a file that nobody else had words for."""
+    if error.filename is not None:
+        return _failed(f"{error.filename}: {error.strerror}; mend that and try again", 1)
+    # Python would try again to write what is left, and say so.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # whoever read the output has had enough
+        return 1
+    return _failed(f"the output cannot be written: {error.strerror}", 1)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,24 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from tqdm import tqdm
 
-from visage.core.errors import InputError, VisageError
+from visage.core.errors import InputError, UsageError, VisageError
 from visage.core.values import Frame, Media, Sighting
 from visage.settings import Settings, load_settings
 
 T = TypeVar("T")
+
+# Kinds of characters that break a line, steer the terminal, or stand for a byte of a name that is no text.
+_ESCAPED = {"Cc", "Cs", "Zl", "Zp"}
 
 
 @dataclass
@@ -41,8 +46,7 @@ class Failures:
         source = error.source if isinstance(error, InputError) else ""
         reason = error.reason if isinstance(error, InputError) else str(error)
         self.errors.append({"source": source, "error": type(error).__name__, "detail": reason})
-        with tqdm.external_write_mode(file=sys.stderr):
-            click.echo(f"visage: {error}", err=True)
+        complain(str(error))
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -52,10 +56,40 @@ class Failures:
         except InputError as error:
             self.add(error)
 
+    @contextmanager
+    def at_the_latest(self) -> Iterator[None]:
+        """All the work: an error that makes the rest of it impossible, so that what was done can still be told."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except VisageError as error:
+            self.add(error)
+
     def exit(self) -> None:
         """End with 1 if anything failed."""
         if self.errors:
             sys.exit(1)
+
+
+def is_folder(source: str) -> bool:
+    try:
+        return Path(source).is_dir()
+    except OSError:  # a name too long, a folder out of reach: whoever opens it says so
+        return False
+
+
+def one_line(text: str) -> str:
+    """The text with control characters, as a file's name may hold them, spelled out."""
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _ESCAPED else c for c in text
+    )
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    with tqdm.external_write_mode(file=sys.stderr):
+        click.echo(f"visage: {one_line(message)}", err=True)
 
 
 def progress(items: Iterable[T], *, total: int | None = None, unit: str = "file") -> Iterator[T]:
@@ -65,11 +99,13 @@ def progress(items: Iterable[T], *, total: int | None = None, unit: str = "file"
 
 
 def print_json(data: object) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1 if sys.stdout.isatty() else None))
+    ascii_only = not sys.stdout.encoding.lower().startswith("utf")
+    click.echo(json.dumps(data, ensure_ascii=ascii_only, indent=1 if sys.stdout.isatty() else None))
 
 
 def print_table(rows: list[list[str]], header: list[str]) -> None:
     """Columns padded to their widest cell; numbers are given as text."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

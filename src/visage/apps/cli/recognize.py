@@ -12,6 +12,8 @@ from visage.apps.cli.output import (
     as_json,
     clock,
     in_collection,
+    is_folder,
+    one_line,
     print_json,
     progress,
     with_context,
@@ -69,11 +71,11 @@ def recognize(
     engine = open_engine(settings)
     engine.gallery()  # without one, better to say so before anything is decoded
     options = MatchOptions(stranger_rate=rate, threshold=threshold, nearest=nearest)
+    failures = Failures()
     jobs = [
         Job(JobKind.RECOGNIZE, (source,), collection=settings.collection, match=options, sampling=sampling)
-        for source in expand(sources, engine)
+        for source in expand(sources, engine, failures)
     ]
-    failures = Failures()
     answers = run(jobs, engine, failures, annotate, None if as_json else (_print_names if names else _print_people))
     if as_json:
         print_json({"answers": [answer_to_json(a, vectors=vectors) for a in answers], "errors": failures.errors})
@@ -92,8 +94,9 @@ def recognize(
 def detect(context: Context, sources: Sequence[str], every: str | None, annotate: Path | None, as_json: bool) -> None:
     """Find the faces in photos and videos, without asking who they are."""
     engine = open_engine(context.settings())
-    jobs = [Job(JobKind.DETECT, (source,), sampling=parse_every(every)) for source in expand(sources, engine)]
+    sampling = parse_every(every)
     failures = Failures()
+    jobs = [Job(JobKind.DETECT, (source,), sampling=sampling) for source in expand(sources, engine, failures)]
     answers = run(jobs, engine, failures, annotate, None if as_json else _print_faces)
     if as_json:
         print_json({"answers": [answer_to_json(answer) for answer in answers], "errors": failures.errors})
@@ -126,19 +129,18 @@ def compare(context: Context, first: str, second: str, threshold: float | None, 
         )
 
 
-def expand(sources: Sequence[str], engine: Engine) -> list[str]:
-    """Folders -> the photos and videos in them."""
+def expand(sources: Sequence[str], engine: Engine, failures: Failures) -> list[str]:
+    """Folders -> the photos and videos in them; a folder without any is a failure."""
     found: list[str] = []
     for source in sources:
-        if Path(source).is_dir():
+        if not is_folder(source):
+            found.append(source)
+            continue
+        with failures.caught():
             inside = engine.kit.decoder.find(source)
             if not inside:
-                click.echo(f"visage: {source}: no photos or videos in this folder", err=True)
+                raise UnreadableError(source, "there is no photo or video in this folder; name one that has some")
             found += inside
-        else:
-            found.append(source)
-    if not found:
-        raise UsageError("there is nothing to look at; name photos, videos or a folder with some")
     return found
 
 
@@ -148,7 +150,7 @@ def parse_every(text: str | None) -> Sampling:
         return Sampling()
     number, unit = text[:-1], text[-1:]
     try:
-        if unit == "s" and 0 < float(number) < float("inf"):
+        if unit == "s" and 0.001 <= float(number) < float("inf"):
             return Sampling(seconds=float(number))
         if unit == "f" and int(number) > 0:
             return Sampling(frames=int(number))
@@ -162,15 +164,16 @@ def run(
 ) -> list[Answer]:
     """Perform every job, whatever becomes of the others; `show` prints each answer as it comes."""
     answers = []
-    annotator = open_annotator(annotate) if annotate else None
-    for job in progress(jobs, total=len(jobs)):
-        with failures.caught():
-            answer = _one(job, engine, annotator)
-            answers.append(answer)
-            if show is not None:
-                show(answer)
-            if answer.media[0].problem:
-                raise UnreadableError(answer.source, f"{answer.media[0].problem}; what is there was looked at")
+    with failures.at_the_latest():
+        annotator = open_annotator(annotate) if annotate else None
+        for job in progress(jobs, total=len(jobs)):
+            with failures.caught():
+                answer = _one(job, engine, annotator)
+                answers.append(answer)
+                if show is not None:
+                    show(answer)
+                if answer.media[0].problem:
+                    raise UnreadableError(answer.source, f"{answer.media[0].problem}; what is there was looked at")
     return answers
 
 
@@ -207,7 +210,7 @@ def _print_people(answer: Answer) -> None:
         if answer.media[0].is_video:
             parts[-1] += " " + ", ".join(f"{clock(start)}-{clock(end)}" for start, end in person.intervals)
     turned = f"  [found after turning by {answer.rotation} degrees]" if answer.rotation else ""
-    click.echo(f"{answer.source}: {'; '.join(parts) or 'no face'}{turned}")
+    click.echo(one_line(f"{answer.source}: {'; '.join(parts) or 'no face'}{turned}"))
 
 
 def _print_faces(answer: Answer) -> None:
@@ -215,7 +218,7 @@ def _print_faces(answer: Answer) -> None:
     count = len(answer.sightings)
     where = f" in {answer.frames} frames" if media.is_video else ""
     turned = f", found after turning by {answer.rotation} degrees" if answer.rotation else ""
-    click.echo(f"{answer.source}: {count} face{'' if count == 1 else 's'}{where}{turned}")
+    click.echo(one_line(f"{answer.source}: {count} face{'' if count == 1 else 's'}{where}{turned}"))
     if not media.is_video:
         for seen in answer.sightings:
             x1, y1, x2, y2 = seen.face.box

@@ -1,0 +1,249 @@
+"""`perform`: every kind of job, with fakes at the ports and a clock that ticks."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes import CARD, FakeDecoder, FakeDetector, FakeEmbedder, face, picture
+from visage.core.answers import Outcome
+from visage.core.engine import Engine
+from visage.core.errors import (
+    GalleryError,
+    NoGalleryError,
+    NotFoundError,
+    OtherModelError,
+    UnreadableError,
+    UsageError,
+)
+from visage.core.jobs import perform
+from visage.core.kit import Kit
+from visage.core.ports import Gallery
+from visage.core.values import Face, Frame, Job, JobKind, MatchOptions, Media, Pixels, Sampling, Sighting
+from visage.sqlite.gallery import SqliteGallery
+
+ADA, BO, TWO, NOBODY = picture(1), picture(2), picture(3), np.zeros((300, 400, 3), np.uint8)
+
+
+def find(pixels: Pixels) -> list[Face]:
+    """One face in each picture, two in one, none in black."""
+    if not pixels.any():
+        return []
+    if np.array_equal(pixels, TWO):
+        return [face(200, 100, score=0.95), face(10, 10, 150, score=0.9)]
+    return [face()]
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    files: dict[str, Pixels | list[Pixels]] = {
+        "ada.jpg": ADA, "bo.jpg": BO, "two.jpg": TWO, "nobody.jpg": NOBODY,
+        "film.mp4": [ADA] * 5 + [NOBODY] * 30 + [BO] * 3 + [ADA] * 2,
+    }  # fmt: skip
+
+    def open_gallery(create: bool) -> Gallery:
+        return SqliteGallery(tmp_path / "gallery.sqlite", create=create)
+
+    ticks, ids = itertools.count(), itertools.count(1)
+    return Kit(
+        decoder=FakeDecoder(files),
+        card=CARD,
+        make_detector=lambda: FakeDetector(find),
+        make_embedder=FakeEmbedder,
+        open_gallery=open_gallery,
+        runtime=lambda: "fake CPU",
+        to_jpeg=lambda pixels: b"a jpeg",
+        from_jpeg=lambda data: ADA,
+        clock=lambda: float(next(ticks)),
+        now=lambda: 1000.0,
+        new_id=lambda: f"{next(ids):032x}",
+    )
+
+
+@pytest.fixture
+def both(kit: Kit) -> Kit:
+    for name, photo in (("Ada", "ada.jpg"), ("Bo", "bo.jpg")):
+        answer = perform(Job(JobKind.ENROLL, (photo,), name=name), kit)
+        assert answer.enrollment
+        assert answer.enrollment.outcome is Outcome.ENROLLED
+    return kit
+
+
+def test_recognize_a_photo(both: Kit) -> None:
+    answer = perform(Job(JobKind.RECOGNIZE, ("bo.jpg",)), both)
+    assert (answer.source, answer.frames, answer.names, answer.text) == ("bo.jpg", 1, ["Bo"], "Bo")
+    assert answer.models.detector == "fake detector"
+    assert answer.models.embedder == "fake"
+    assert answer.models.runtime == "fake CPU"
+    (seen,) = answer.sightings
+    assert seen.match is not None
+    assert seen.match.similarity == pytest.approx(1)
+    assert seen.runner_up is not None
+    assert seen.runner_up.name == "Ada"
+    assert answer.rule is not None
+    assert answer.rule.enrolled == 2
+
+
+def test_recognize_a_video(both: Kit) -> None:
+    answer = perform(Job(JobKind.RECOGNIZE, ("film.mp4",)), both)
+    assert answer.frames == 40
+    assert {person.name: person.intervals for person in answer.people} == {
+        "Ada": ((0.0, 0.4), (3.8, 3.9)),
+        "Bo": ((3.5, 3.7),),
+    }
+    assert answer.names == ["Ada", "Bo"]
+    assert [seen.frame for seen in answer.sightings] == [*range(5), *range(35, 40)]
+
+
+def test_sampled_frames_lie_further_apart_and_their_intervals_are_joined(both: Kit) -> None:
+    answer = perform(Job(JobKind.RECOGNIZE, ("film.mp4",), sampling=Sampling(frames=19)), both)
+    assert answer.frames == 3
+    assert [(person.name, person.intervals) for person in answer.people] == [("Ada", ((0.0, 3.8),))]
+
+
+def test_strangers_are_unknown_and_an_empty_picture_has_no_text(both: Kit) -> None:
+    answer = perform(Job(JobKind.RECOGNIZE, ("two.jpg",)), both)
+    assert answer.names == ["unknown"]
+    assert len(answer.sightings) == 2
+    assert perform(Job(JobKind.RECOGNIZE, ("nobody.jpg",)), both).text == ""
+
+
+def test_the_callers_rule_counts(both: Kit) -> None:
+    job = Job(JobKind.RECOGNIZE, ("two.jpg",), match=MatchOptions(nearest=True))
+    assert "unknown" not in perform(job, both).names
+    strict = Job(JobKind.RECOGNIZE, ("two.jpg",), match=MatchOptions(threshold=1.0))
+    assert perform(strict, both).names == ["unknown"]
+
+
+def test_a_watcher_sees_every_frame_with_its_own_faces(both: Kit) -> None:
+    seen: list[tuple[int, list[str]]] = []
+
+    def watch(frame: Frame, sightings: Sequence[Sighting], media: Media) -> None:
+        assert media.source == "film.mp4"
+        seen.append((frame.index, [sighting.name for sighting in sightings]))
+
+    perform(Job(JobKind.RECOGNIZE, ("film.mp4",)), both, watch)
+    assert [index for index, _ in seen] == list(range(40))
+    assert seen[0][1] == ["Ada"]
+    assert seen[20][1] == []
+    assert seen[35][1] == ["Bo"]
+
+
+def test_detect_asks_neither_gallery_nor_embedder(kit: Kit, tmp_path: Path) -> None:
+    answer = perform(Job(JobKind.DETECT, ("two.jpg",)), kit)
+    assert [seen.face.score for seen in answer.sightings] == [0.95, 0.9]
+    assert answer.models.embedder is None
+    assert answer.rule is None
+    assert answer.people == ()
+    assert "embedder" not in vars(kit)
+    assert not (tmp_path / "gallery.sqlite").exists()
+
+
+def test_compare_takes_the_largest_face_of_the_first_and_the_nearest_of_the_second(kit: Kit) -> None:
+    same = perform(Job(JobKind.COMPARE, ("two.jpg", "two.jpg")), kit).comparison
+    assert same is not None
+    assert same.same
+    assert same.first.box == same.second.box == (10, 10, 160, 160)
+    assert same.similarity == pytest.approx(1)
+    assert same.probability > 0.99
+    other = perform(Job(JobKind.COMPARE, ("ada.jpg", "bo.jpg")), kit).comparison
+    assert other is not None
+    assert not other.same
+    assert other.threshold == CARD.threshold
+    given = perform(Job(JobKind.COMPARE, ("ada.jpg", "bo.jpg"), match=MatchOptions(threshold=-1)), kit).comparison
+    assert given is not None
+    assert given.same
+
+
+@pytest.mark.parametrize("sources", [("ada.jpg", "nobody.jpg"), ("nobody.jpg", "ada.jpg")])
+def test_compare_without_a_face_names_the_photo_without(sources: tuple[str, str], kit: Kit) -> None:
+    with pytest.raises(UnreadableError, match=r"nobody\.jpg: no face"):
+        perform(Job(JobKind.COMPARE, sources), kit)
+
+
+def test_enroll_keeps_the_face(kit: Kit) -> None:
+    answer = perform(Job(JobKind.ENROLL, ("ada.jpg",), name="  Ada "), kit)
+    assert answer.enrollment
+    assert answer.enrollment.person is not None
+    assert answer.enrollment.person.name == "Ada"
+    (kept,) = kit.gallery().faces("default")
+    assert (kept.id, kept.model, kept.source, kept.crop, kept.created) == (
+        answer.enrollment.face_id, "fake", "ada.jpg", b"a jpeg", 1000.0,
+    )  # fmt: skip
+
+
+def test_a_missing_file_is_named(both: Kit) -> None:
+    for kind in (JobKind.RECOGNIZE, JobKind.DETECT, JobKind.ENROLL):
+        with pytest.raises(NotFoundError, match=r"gone\.jpg"):
+            perform(Job(kind, ("gone.jpg",), name="Ada"), both)
+
+
+def test_a_damaged_photo_is_recognized_as_far_as_it_goes_but_not_enrolled(both: Kit) -> None:
+    both.decoder = FakeDecoder({"half.jpg": ADA}, problem="it is cut off")
+    answer = perform(Job(JobKind.RECOGNIZE, ("half.jpg",)), both)
+    assert answer.media[0].problem == "it is cut off"
+    with pytest.raises(UnreadableError, match="cut off; enroll from an undamaged copy"):
+        perform(Job(JobKind.ENROLL, ("half.jpg",), name="Cleo"), both)
+    assert [person.name for person in both.gallery().people("default")] == ["Ada", "Bo"]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Job(JobKind.COMPARE, ("ada.jpg",)), Job(JobKind.RECOGNIZE, ()), Job(JobKind.DETECT, ("ada.jpg", "bo.jpg")),
+        Job(JobKind.ENROLL, ("ada.jpg",)), Job(JobKind.ENROLL, ("ada.jpg",), name="a/b"),
+        Job(JobKind.ENROLL, ("ada.jpg",), name="Ada", collection=" "),
+        Job(JobKind.RECOGNIZE, ("ada.jpg",), collection="a\nb"),
+        Job(JobKind.RECOGNIZE, ("ada.jpg",), match=MatchOptions(stranger_rate=0)),
+    ],
+)  # fmt: skip
+def test_a_job_that_makes_no_sense_is_wrong_usage(job: Job, both: Kit) -> None:
+    with pytest.raises(UsageError):
+        perform(job, both)
+
+
+def test_without_a_gallery_recognition_says_how_to_make_one(kit: Kit) -> None:
+    with pytest.raises(NoGalleryError, match="visage enroll"):
+        perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), kit)
+
+
+def test_vectors_of_another_model_are_refused_with_the_two_ways_out(both: Kit) -> None:
+    class Other(FakeEmbedder):
+        name = "other"
+
+    both.embedder.name = "other"  # type: ignore[misc]
+    with pytest.raises(OtherModelError, match="visage people migrate"):
+        perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), both)
+
+
+def test_timings_are_those_of_the_kits_clock(both: Kit) -> None:
+    """Every look at the clock is a second, so a stage that ran once took one and the whole all of them."""
+    timings = perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), both).timings
+    assert {stage: timings[stage] for stage in ("detect", "crop", "embed", "match")} == dict.fromkeys(
+        ("detect", "crop", "embed", "match"), 1.0
+    )
+    assert timings["decode"] == 2.0  # the frame, and that there is no other
+    assert timings["total"] > sum(timings[stage] for stage in timings if stage != "total")
+    assert "store" in perform(Job(JobKind.ENROLL, ("two.jpg",), name="Two"), both).timings
+
+
+def test_the_engine_speaks_the_same_jobs_and_closes_its_gallery(both: Kit) -> None:
+    with Engine(both) as engine:
+        assert engine.recognize("ada.jpg").names == ["Ada"]
+        assert len(engine.detect("two.jpg").sightings) == 2
+        found = engine.compare("ada.jpg", "bo.jpg").comparison
+        assert found is not None
+        assert not found.same
+        enrolled = engine.enroll("ada.jpg", "Ada", collection="others").enrollment
+        assert enrolled is not None
+        assert enrolled.person is not None
+        assert enrolled.person.collection == "others"
+        assert engine.recognize("ada.jpg", match=MatchOptions(threshold=1.1)).names == ["unknown"]
+        assert engine.runtime() == "fake CPU"
+        gallery = engine.gallery()
+    with pytest.raises(GalleryError, match="closed"):
+        gallery.size("default")
+    assert engine.recognize("ada.jpg").names == ["Ada"]  # and opens another when used again
+    engine.close()
