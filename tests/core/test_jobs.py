@@ -210,9 +210,6 @@ def test_without_a_gallery_recognition_says_how_to_make_one(kit: Kit) -> None:
 
 
 def test_vectors_of_another_model_are_refused_with_the_two_ways_out(both: Kit) -> None:
-    class Other(FakeEmbedder):
-        name = "other"
-
     both.embedder.name = "other"  # type: ignore[misc]
     with pytest.raises(OtherModelError, match="visage people migrate"):
         perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), both)

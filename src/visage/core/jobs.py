@@ -1,7 +1,7 @@
 """`perform(job) -> Answer`: the only worker of work. Every door calls it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from visage.core.errors import OtherModelError, UnreadableError, UsageError
 from visage.core.kit import Kit
 from visage.core.match import probabilities, rule_for
 from visage.core.names import check_name
+from visage.core.ports import Clip
 from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
 from visage.core.track import appearances
 from visage.core.values import Frame, Job, JobKind, Media, Sampling, Sighting
@@ -46,7 +47,7 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
     sightings: list[Sighting] = []
     frames = 0
-    with kit.decoder.open(job.sources[0], job.sampling) as clip:
+    with _opened(job, kit, lap) as clip:
         finder = Finder(kit.detector, video=clip.media.is_video)
         for batch in batches(_timed(clip.frames(), lap)):
             with lap("detect"):
@@ -73,7 +74,7 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
 def _detect(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watcher | None) -> Answer:
     sightings: list[Sighting] = []
     frames = 0
-    with kit.decoder.open(job.sources[0], job.sampling) as clip:
+    with _opened(job, kit, lap) as clip:
         finder = Finder(kit.detector, video=clip.media.is_video)
         for batch in batches(_timed(clip.frames(), lap)):
             with lap("detect"):
@@ -155,13 +156,22 @@ def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
 def _photo(source: str, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:
     """The probes of a photo (of a video: of its first frame), and that frame."""
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
-    with kit.decoder.open(source, Sampling()) as clip:
-        with lap("decode"):
-            frame = next(iter(clip.frames()))
+    with lap("decode"), kit.decoder.open(source, Sampling()) as clip:
+        frame = next(iter(clip.frames()))
         media = clip.media
     with lap("detect"):
         faces = Finder(kit.detector, video=False).find([frame])
     return probes([frame], faces, eyes)[0], media, frame
+
+
+@contextmanager
+def _opened(job: Job, kit: Kit, lap: Lap) -> Iterator[Clip]:
+    """The job's source; opening it counts as decoding, because a photo is decoded there."""
+    opening = kit.decoder.open(job.sources[0], job.sampling)
+    with ExitStack() as stack:
+        with lap("decode"):
+            clip = stack.enter_context(opening)
+        yield clip
 
 
 def _step(sampling: Sampling, media: Media) -> float:

@@ -5,7 +5,7 @@ pixels and more): the score counts R-Net's and both of O-Net's opinions (+0.7, +
 they suppress each other (a seventh fewer of them, no precision lost); O-Net looks twice, the second time at the mirror
 image of the box it has just corrected, and its answers are averaged (+0.7, +0.6). The second look also steadies the
 landmarks: when an LFW picture moves by three pixels, they stay where they were on the face within 0.5 instead of 0.8.
-bf16 costs 0.3 and 0.1, and 0.02 pixels of that steadiness.
+bf16 costs at most 0.3 percent, and 0.02 pixels of that steadiness.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ FACE_OVERLAP = 0.4
 # keeping 1,000 would cost 0.8 percent of precision.
 MOST_PROPOSALS = 3000
 
-# Batches are cut into pieces of this size and a rest that is rounded up to a quarter, a half or three quarters of it, so
-# that shapes recur. They are run one after the other, each on all threads: OpenVINO takes 3.4 ms for 320 of R-Net's
+# Batches are cut into pieces of this size and a rest that is rounded up to a quarter, a half or three quarters of it:
+# shapes recur. The pieces are run one after the other, each on all threads: OpenVINO takes 3.4 ms for 320 of R-Net's
 # crops that way, and 6.5 with the pieces side by side on a thread each.
 RNET_BATCH = 128
 ONET_BATCH = 32
