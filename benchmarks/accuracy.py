@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from calibrate import embed_pictures, labeled, pair_similarities
 from common import samples, shared_data, table
 from detection import LIMITS, by_halves, find_faces, load_wider
 from identification import Album, identify
-
 from visage import VisageError, load_settings, open_engine
 from visage.core.cards import EmbedderCard
 from visage.core.pairs import Fold, Picture, parse_pairs, pictures
@@ -93,8 +93,8 @@ def identification(lfw: Lfw) -> None:
         rows = [
             (
                 f"{one.people} people enrolled",
-                f"known faces named {one.recognized:.1%} (card expects {card.calibration.expected(one.people, 0.01):.1%}), "
-                f"misnamed {one.misnamed:.1%}; strangers named {one.named:.1%} (wished 1 %)"
+                f"known faces named {one.recognized:.1%} (card expects {card.calibration.expected(one.people, 0.01):.1%}),"
+                f" misnamed {one.misnamed:.1%}; strangers named {one.named:.1%} (wished 1 %)"
                 + (", table ends before" if one.limited else ""),
             )
             for one in found
@@ -112,12 +112,11 @@ def detection(_lfw: Lfw) -> None:
             print(f"{detector} is not installed: visage models fetch {detector}")
             continue
         found = find_faces(make_detector(settings, open_runtime(settings)), wider)
-        rows = [
-            (f"faces of {limit:.0f} pixels and more", ", ".join(
-                f"{half} {one.average:.3f} (recall {one.recall:.3f})" for half, one in by_halves(found, wider, limit).items()
-            ))
-            for limit in LIMITS
-        ]  # fmt: skip
+        rows = []
+        for limit in LIMITS:
+            halves = by_halves(found, wider, limit).items()
+            figures = ", ".join(f"{half} {one.average:.3f} (recall {one.recall:.3f})" for half, one in halves)
+            rows.append((f"faces of {limit:.0f} pixels and more", figures))
         table(f"WIDER-dev, average precision ({', '.join(wanted)}; chosen on even, reported on odd): {detector}", rows)
 
 

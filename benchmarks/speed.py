@@ -30,7 +30,7 @@ from visage.core.align import crop_faces
 from visage.core.boxes import iou
 from visage.core.index import Index
 from visage.core.recognize import Finder
-from visage.core.values import Frame, Pixels
+from visage.core.values import Face, Frame, Pixels, Sampling, Sighting
 from visage.nets.library import SHIPPED, files_of, read_card
 from visage.wiring import open_runtime
 
@@ -159,10 +159,10 @@ def video(engine: Engine) -> None:
 def _found_at_full_size(path: Path) -> list[tuple[int, Face]]:
     """Every face that the detector finds in each frame by itself, searched without being shrunk."""
     found = []
-    with open_engine(load_settings(search_area=1920 * 1080)) as engine:
-        with engine.kit.decoder.open(str(path), Sampling()) as clip:
-            for frame in clip.frames():
-                found += [(frame.index, face) for face in engine.detector.detect([frame.pixels])[0]]
+    settings = load_settings(search_area=1920 * 1080)
+    with open_engine(settings) as engine, engine.kit.decoder.open(str(path), Sampling()) as clip:
+        for frame in clip.frames():
+            found += [(frame.index, face) for face in engine.detector.detect([frame.pixels])[0]]
     return found
 
 
@@ -253,7 +253,7 @@ def gpu(_engine: Engine) -> None:
 
     weights = files_of(read_card(SHIPPED / "resnet.json"), Path("none"))[0]
     net = load_resnet(weights).cuda().to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    compiled = torch.compile(net)
+    compiled: Callable[[object], object] = torch.compile(net)
     pixels = torch.randint(0, 255, (4096, 3, 150, 150), device="cuda").float().to(memory_format=torch.channels_last)
     with torch.inference_mode():
         for _ in range(3):

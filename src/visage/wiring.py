@@ -176,6 +176,18 @@ def make_detector(settings: Settings, runtime: Runtime) -> Detector:
             threshold=threshold,
             overlap=card.overlap,
         )
+    if card.architecture == "scrfd":
+        from visage.nets.scrfd_detector import ScrfdDetector
+
+        network = Network(_key(card), file=files[0], mean=127.5, scale=1 / 128)
+        return ScrfdDetector(
+            runtime.compile(network),
+            name=card.name,
+            search_area=settings.search_area,
+            min_face=min_face,
+            threshold=threshold,
+            overlap=card.overlap,
+        )
     raise ModelError(f"{card.name}: there is no detector of the architecture {card.architecture!r}")
 
 

@@ -28,22 +28,30 @@ class Done:
 
 Visage = Callable[..., Done]
 
+COMMAND = [sys.executable, "-m", "visage.apps.cli.main"]
+
 
 @pytest.fixture
-def visage(tmp_path: Path, home: Path) -> Visage:
-    """Runs `visage ...` with a gallery in tmp_path; models and converted networks are those of the whole run."""
-    environment = os.environ | {
+def environment(tmp_path: Path, home: Path) -> dict[str, str]:
+    """A gallery in tmp_path; models and converted networks are those of the whole run."""
+    return os.environ | {
         "VISAGE_GALLERY": f"sqlite:///{tmp_path / 'gallery.sqlite'}",
         "PYTHONPATH": str(ROOT / "src"),
         "PYTHONWARNINGS": "error",
     }
 
+
+@pytest.fixture
+def visage(environment: dict[str, str]) -> Visage:
+    """Runs `visage ...`; nothing raw may reach the user, whatever the words."""
+
     def run(*words: object, **variables: str) -> Done:
         done = subprocess.run(
-            [sys.executable, "-m", "visage.apps.cli.main", *map(str, words)],
+            [*COMMAND, *map(str, words)],
             capture_output=True, text=True, check=False, timeout=120, env=environment | variables,
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
+        assert "a fault of Visage itself" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run

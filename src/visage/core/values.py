@@ -203,6 +203,8 @@ class EnrolledFace:
 
 
 class JobKind(StrEnum):
+    """What is to be done."""
+
     RECOGNIZE = "recognize"
     DETECT = "detect"
     COMPARE = "compare"

@@ -37,10 +37,10 @@ class ScrfdDetector:
         self._net = net
         self._search_area = search_area
         self._min_face = min_face
-        self._threshold = threshold
+        self.threshold = threshold
         self._overlap = overlap
 
-    def detect(self, frames: Sequence[Pixels]) -> list[list[Face]]:
+    def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         """As the port says. Raises `ModelError` where the network's outputs are not those of SCRFD with points."""
         if not frames:
             return []
@@ -48,29 +48,31 @@ class ScrfdDetector:
         inputs = [_padded(picture)[None] for picture in searched]
         found = []
         for output, padded, picture, frame in zip(self._net.run(inputs), inputs, searched, frames, strict=True):
-            boxes, landmarks, scores = self._decode(output, padded.shape[1], padded.shape[2])
+            size = padded.shape[1], padded.shape[2]
+            boxes, landmarks, scores = _decode(output, *size, self.threshold if least is None else least)
             large = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= self._min_face)
             kept = large[nms(boxes[large], scores[large], self._overlap)]
             found.append(to_faces(boxes[kept], landmarks[kept], scores[kept], picture, frame))
         return found
 
-    def _decode(self, output: tuple[Floats, ...], height: int, width: int) -> tuple[Floats, Floats, Floats]:
-        """Boxes (n, 4), landmarks (n, 5, 2) and scores (n,) of the anchors that reach the threshold, pixels.
 
-        An anchor is the corner of its cell; edges are given as distances from it, landmarks as offsets, in strides.
-        """
-        boxes, landmarks, scores = [], [], []
-        for stride, (score, edges, points) in zip(STRIDES, _by_stride(output, height, width), strict=True):
-            found = np.flatnonzero(score >= self._threshold)
-            cells = found // ANCHORS
-            anchor = np.stack([cells % (width // stride), cells // (width // stride)], axis=1).astype(np.float32)
-            low, high = anchor - edges[found, :2], anchor + edges[found, 2:]
-            boxes.append(np.concatenate([low, high], axis=1) * np.float32(stride))
-            landmarks.append((anchor[:, None] + points[found].reshape(-1, 5, 2)) * np.float32(stride))
-            scores.append(score[found])
-        all_scores = np.concatenate(scores)
-        best = np.argsort(-all_scores, kind="stable")[:MOST_CANDIDATES]
-        return np.concatenate(boxes)[best], np.concatenate(landmarks)[best], all_scores[best]
+def _decode(output: tuple[Floats, ...], height: int, width: int, threshold: float) -> tuple[Floats, Floats, Floats]:
+    """Boxes (n, 4), landmarks (n, 5, 2) and scores (n,) of the anchors that reach the threshold, pixels.
+
+    An anchor is the corner of its cell; edges are given as distances from it, landmarks as offsets, in strides.
+    """
+    boxes, landmarks, scores = [], [], []
+    for stride, (score, edges, points) in zip(STRIDES, _by_stride(output, height, width), strict=True):
+        found = np.flatnonzero(score >= threshold)
+        cells = found // ANCHORS
+        anchor = np.stack([cells % (width // stride), cells // (width // stride)], axis=1).astype(np.float32)
+        low, high = anchor - edges[found, :2], anchor + edges[found, 2:]
+        boxes.append(np.concatenate([low, high], axis=1) * np.float32(stride))
+        landmarks.append((anchor[:, None] + points[found].reshape(-1, 5, 2)) * np.float32(stride))
+        scores.append(score[found])
+    all_scores = np.concatenate(scores)
+    best = np.argsort(-all_scores, kind="stable")[:MOST_CANDIDATES]
+    return np.concatenate(boxes)[best], np.concatenate(landmarks)[best], all_scores[best]
 
 
 def _by_stride(output: tuple[Floats, ...], height: int, width: int) -> list[tuple[Floats, Floats, Floats]]:
