@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import sqlite3
+import zlib
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from tests.doors.bad_files import encoded, film, photo, png_bomb, png_of, sound_only
-from tests.doors.conftest import Done, Visage
+from tests.doors.conftest import COMMAND, Done, Visage
 from tests.doors.schemas import SCHEMAS
 
 # What stands in the line about each, and the kind of error in the JSON. Some of them are looked at all the same.
@@ -42,7 +44,7 @@ def zoo(samples: Path, tmp_path: Path) -> Path:
     (folder / "film.mp4").unlink()
     shutil.copy(samples / "obama.jpg", folder)
     for name, data in {
-        "png.jpg": png, "one.png": png_of(1, 1, b"x\x9cc\x00\x00\x00\x04\x00\x01"), "damaged.jpg": jpeg[:600],
+        "png.jpg": png, "one.png": png_of(1, 1, zlib.compress(bytes(4))), "damaged.jpg": jpeg[:600],
         "cut.png": png[: len(png) // 2], "text.jpg": b"this is no picture\n", "zero.jpg": b"", "bomb.png": png_bomb(),
         "headless.mp4": headless[: len(headless) // 2], "half.jpg": jpeg[: len(jpeg) * 3 // 4],
         "tail.mp4": whole[: len(whole) * 2 // 3],
@@ -91,8 +93,6 @@ def test_enrollment_takes_the_good_ones_and_keeps_who_was_there(visage: Visage, 
 
 
 def test_a_pixel_bomb_costs_neither_time_nor_memory(environment: dict[str, str], zoo: Path) -> None:
-    from tests.doors.conftest import COMMAND
-
     pid = os.posix_spawn(COMMAND[0], [*COMMAND, "detect", str(zoo / "bomb.png")], environment)
     _, status, usage = os.wait4(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1
@@ -115,8 +115,8 @@ def test_an_empty_folder_is_a_failure_of_its_own(visage: Visage, tmp_path: Path)
 
 ODD_NAMES = [
     "ünïcödé.jpg", "e\u0301.jpg", "日本語.jpg", "👩\u200d👩\u200d👧.jpg", "صورة.jpg", " spaces  .jpg", "-dash.jpg",
-    "quo\"te'.jpg", "%s {} $HOME `id`.jpg", "back\\slash.jpg", "new\nline.jpg", "tab\t.jpg", "\x1b[31mred.jpg", "#?&.jpg",
-    "\udcff\udcfe.jpg", "e\u202egpj.jpg", "ä" * 120 + ".jpg",
+    "quo\"te'.jpg", "%s {} $HOME `id`.jpg", "back\\slash.jpg", "new\nline.jpg", "tab\t.jpg", "\x1b[31mred.jpg",
+    "#?&.jpg", "\udcff\udcfe.jpg", "e\u202egpj.jpg", "ä" * 120 + ".jpg",
 ]  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_any_name_of_a_person_without_slash_or_control_character_will_do(
     assert "\x1b" not in done.err
     people = visage("people", "list", "--json").json["people"]
     assert sorted(person["name"] for person in people) == sorted(good)
-    for name in ("a/b", "a\nb", "a\x00b"[:1] + "\x07", "", "."):
+    for name in ("a/b", "a\nb", "bell\x07", "", "."):
         refused = visage("enroll", "--name", name, samples / "obama.jpg")
         assert (refused.code, refused.out, len(lines(refused))) == (2, "", 1)
 
@@ -175,8 +175,6 @@ def test_a_corrupt_gallery_is_named_and_left_alone(damage: str, visage: Visage, 
         middle = bytes(4096 * 3) if damage == "torn" else b""
         path.write_bytes(whole[:4096] + middle + (whole[4096 * 4 :] if damage == "torn" else b""))
     elif damage == "another":
-        import sqlite3
-
         with sqlite3.connect(path) as db:
             db.execute("CREATE TABLE recipes (name TEXT)")
         db.close()
@@ -190,8 +188,7 @@ def test_a_corrupt_gallery_is_named_and_left_alone(damage: str, visage: Visage, 
     assert path.read_bytes() == content
 
 
-def test_wrong_usage_of_python_is_not_the_users_problem(visage: Visage, tmp_path: Path) -> None:
-    """A setting that cannot be, a home that is a file: one line, and 2 or 1."""
+def test_a_setting_or_home_that_cannot_be_is_named(visage: Visage, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     wrong = visage("detect", "x.jpg", VISAGE_THREADS="many")
     assert (wrong.code, lines(wrong)) == (2, ["visage: threads must be a number, not 'many'"])

@@ -14,12 +14,12 @@ from visage.core.ports import Gallery
 from visage.core.recognize import Probe
 from visage.core.values import Embeddings, EnrolledFace, EnrollOptions, Floats, Frame, Person, Pixels
 
-# A face below these is likely to be taken for others. Chosen on LFW's training pictures, shrunk, smeared and turned:
-# docs/decisions says what each costs.
+# Faces beyond these are often not recognized later. Chosen on LFW's training pictures, shrunk, blurred and turned:
+# docs/decisions/quality.md says what each costs.
 LEAST_SIZE = 32.0
-LEAST_SHARPNESS = 0.2
-LARGEST_YAW = 60.0
-LARGEST_PITCH = 60.0
+LEAST_SHARPNESS = 0.1
+LARGEST_YAW = 45.0
+LARGEST_PITCH = 45.0
 
 # Two enrolled faces of one person more similar than this come from the same photo, or from its copy.
 SAME_PICTURE = 0.985

@@ -32,9 +32,9 @@ def measure_quality(face: Face, crop: Pixels) -> Quality:
 
 def measure_sharpness(crop: Pixels) -> float:
     """0 (smeared) .. 1 (crisp)."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    grey = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)
-    variance = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0]) ** 2
+    # Green stands for grey: it carries most of the brightness, and no conversion is needed.
+    green = cv2.resize(crop[:, :, 1], (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_LINEAR)
+    variance = float(cv2.meanStdDev(cv2.Laplacian(green, cv2.CV_16S))[1][0, 0]) ** 2
     return variance / (variance + HALF_SHARP)
 
 
