@@ -93,7 +93,7 @@ def identification(lfw: Lfw) -> None:
         rows = [
             (
                 f"{one.people} people enrolled",
-                f"known faces named {one.recognized:.1%} (card expects {card.calibration.expected(one.people, 0.01):.1%}),"
+                f"known faces named {one.recognized:.1%} (expected {card.calibration.expected(one.people, 0.01):.1%}),"
                 f" misnamed {one.misnamed:.1%}; strangers named {one.named:.1%} (wished 1 %)"
                 + (", table ends before" if one.limited else ""),
             )

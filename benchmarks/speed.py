@@ -7,14 +7,15 @@ same weights (PyPI's dlib-bin), and the steps of `face_recognition` 1.3.0 on it 
 landmarks, one embedding a face).
 """
 
+import dataclasses
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av
@@ -26,11 +27,10 @@ from PIL import Image
 
 from common import in_turn, samples, shared_data, table
 from visage import Engine, load_settings, open_engine
-from visage.core.align import crop_faces
 from visage.core.boxes import iou
 from visage.core.index import Index
-from visage.core.recognize import Finder
-from visage.core.values import Face, Frame, Pixels, Sampling, Sighting
+from visage.core.ports import Clip
+from visage.core.values import Face, Frame, Media, Pixels, Sampling, Sighting
 from visage.nets.library import SHIPPED, files_of, read_card
 from visage.wiring import open_runtime
 
@@ -47,6 +47,24 @@ class Dlib:
     def faces(self, pixels: Pixels) -> list[object]:
         shapes = [self.landmarks(pixels, box) for box in self.detector(pixels, 1)]
         return [self.embedder.compute_face_descriptor(pixels, shape, 1) for shape in shapes]
+
+
+class Decoded:
+    """A decoder, and its one clip, whose photo is decoded already."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._frame = Frame(pixels)
+        self.media = Media("pixels", self._frame.width, self._frame.height)
+
+    @contextmanager
+    def open(self, source: str, sampling: Sampling) -> Iterator[Clip]:  # noqa: ARG002 - the port's form
+        yield self
+
+    def find(self, folder: str) -> list[str]:  # noqa: ARG002
+        return []
+
+    def frames(self) -> Iterator[Frame]:
+        yield self._frame
 
 
 def read(path: Path) -> Pixels:
@@ -91,15 +109,10 @@ def photo(engine: Engine) -> None:
     path = group_photo()
     pixels = read(path)
     theirs = Dlib()
-    kit = engine.kit
-    frame = Frame(pixels)
+    decoded = Engine(dataclasses.replace(engine.kit, decoder=Decoded(pixels)))
 
     def ours_from_pixels() -> int:
-        (faces,) = Finder(kit.detector, video=False).find([frame])
-        crops = crop_faces(frame.pixels, [face.landmarks for face in faces], kit.card.points, kit.card.size)
-        vectors = kit.embedder.embed(np.stack(crops))
-        kit.gallery().search("default", vectors, 8)
-        return len(faces)
+        return len(decoded.recognize(str(path)).sightings)
 
     def whole() -> int:
         return len(engine.recognize(str(path)).sightings)

@@ -31,9 +31,9 @@ class Settings:
     runtime: `openvino`, `torch`, or `auto`: torch where there is a CUDA device, else OpenVINO where it is installed.
     device: for torch: `cpu`, `cuda`, `mps` or `auto`. precision: `fp32`, `bf16`, `fp16` (torch) or `auto`.
     threads: at most so many at work; 0: as many as cores, 8 at most.
-    search_area: a picture is searched for faces at no more than so many pixels (width x height). min_face: the smallest face
-    looked for, pixels of the picture as it is searched; 0: the detector's own. detector_threshold: least score of a
-    face; 0: the detector's own.
+    search_area: a picture is searched for faces at no more than so many pixels (width x height). min_face: the
+    smallest face looked for, pixels of the picture as it is searched; 0: the detector's own. detector_threshold: least
+    score of a face; 0: the detector's own.
     stranger_rate: share of strangers that may be given a name. keep_crops: keep a crop of every enrolled face.
     max_bytes, max_pixels, max_seconds: what is refused of a file, a picture, a video.
     """

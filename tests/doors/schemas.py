@@ -42,9 +42,7 @@ SIGHTING = record(
 APPEARANCE = record(
     person_id=maybe(TEXT), name=TEXT, sightings=COUNT, intervals=many(many(NUMBER, 2, 2), 1), best=SIGHTING
 )
-MEDIA = record(
-    source=TEXT, width=COUNT, height=COUNT, duration=maybe(NUMBER), fps=maybe(NUMBER), problem=maybe(TEXT)
-)
+MEDIA = record(source=TEXT, width=COUNT, height=COUNT, duration=maybe(NUMBER), fps=maybe(NUMBER), problem=maybe(TEXT))
 RULE = record(threshold=NUMBER, basis=TEXT, limited=FLAG, stranger_rate=NUMBER, enrolled=COUNT)
 COMMON = {
     "source": TEXT,
@@ -69,7 +67,11 @@ PERSON = record(id=TEXT, name=TEXT, collection=TEXT, faces=COUNT, created=NUMBER
 ENROLLMENT = record(
     kind={"const": "enroll"}, media=ONE_MEDIA, **COMMON,
     enrollment=record(
-        outcome={"enum": ["enrolled", "no face", "several faces", "too small", "too blurred", "extreme pose", "duplicate"]},
+        outcome={
+            "enum": [
+                "enrolled", "no face", "several faces", "too small", "too blurred", "extreme pose", "duplicate"
+            ]
+        },
         detail=TEXT, person=maybe(PERSON), face_id=maybe(TEXT),
         resembles=maybe(record(name=TEXT, similarity=SIMILARITY)),
     ),
@@ -80,12 +82,11 @@ CALIBRATION = record(
     false_match=many(many(NUMBER, 2, 2), 2), true_match=many(many(NUMBER, 2, 2), 2),
     evidence=many(many(NUMBER, 2, 2), 2),
 )  # fmt: skip
-FILE = record(
-    name=TEXT, sha256=maybe(TEXT), package=maybe(TEXT), path=maybe(TEXT), urls=many(TEXT), bytes=maybe(COUNT)
-)
+FILE = record(name=TEXT, sha256=maybe(TEXT), package=maybe(TEXT), path=maybe(TEXT), urls=many(TEXT), bytes=maybe(COUNT))
 CARD = {
     "installed": FLAG, "in_use": FLAG, "name": TEXT, "architecture": TEXT, "title": TEXT, "source": TEXT,
-    "licence": TEXT, "files": many(FILE, 1), "accuracy": {"type": "object", "additionalProperties": TEXT}, "notes": TEXT,
+    "licence": TEXT, "files": many(FILE, 1), "accuracy": {"type": "object", "additionalProperties": TEXT},
+    "notes": TEXT,
 }  # fmt: skip
 MODEL: Schema = {
     "anyOf": [

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import cv2
 import dlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from visage import Engine
 from visage.core.align import crop_face
@@ -26,7 +26,7 @@ def weights() -> Path:
 def crops(samples: Path, engine: Engine) -> Pixels:
     found = []
     for photo in sorted(samples.glob("*.jpg")):
-        picture = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB).astype(np.uint8)
+        picture = np.asarray(Image.open(photo).convert("RGB"))
         faces = engine.detector.detect([picture])[0]
         found += [crop_face(picture, face.landmarks, engine.kit.card.points, (150, 150)) for face in faces]
     return np.stack(found)

@@ -90,10 +90,17 @@ def card_from_json(data: dict[str, Any]) -> DetectorCard | EmbedderCard:
         fields["files"] = tuple(_file(file) for file in fields.get("files", ()))
         kind = fields["kind"]
         if kind == "detector":
-            fields["thresholds"] = tuple(fields.get("thresholds", (0.6,)))
+            fields["thresholds"] = tuple(float(one) for one in fields.get("thresholds", (0.6,)))
+            if not fields["thresholds"]:
+                raise ValueError("thresholds must have one at least")
             return DetectorCard(**fields)
         if kind == "embedder":
-            fields["size"] = tuple(fields["size"])
+            height, width = fields["size"]
+            fields["size"] = (int(height), int(width))
+            for number in ("mean", "scale", "threshold"):
+                fields[number] = float(fields.get(number, getattr(EmbedderCard, number)))
+            if not fields["scale"]:
+                raise ValueError("scale must not be 0")
             fields["fingerprint"] = tuple(fields.get("fingerprint", ()))
             fields["template"] = tuple((float(x), float(y)) for x, y in fields["template"])
             if len(fields["template"]) != 5:

@@ -32,7 +32,7 @@ CROP_SIZE = 400
 
 @dataclass(frozen=True)
 class Registrar:
-    """What enrolment needs beside eyes. threshold: the similarity from which two faces are taken for one person."""
+    """What enrollment needs beside eyes. threshold: the similarity from which two faces are taken for one person."""
 
     gallery: Gallery
     model: str
@@ -50,7 +50,7 @@ def enroll(
     options: EnrollOptions,
     registrar: Registrar,
 ) -> Enrollment:
-    """Enrol the face in `frame` as `person`, which is (collection, name)."""
+    """Enroll the face in `frame` as `person`, which is (collection, name)."""
     collection, name = person
     already = _person(registrar.gallery, collection, name)
     if not found:
@@ -60,7 +60,7 @@ def enroll(
         return Enrollment(Outcome.SEVERAL_FACES, detail, already)
     probe = max(found, key=lambda p: p.face.area)
     if not options.force and (poor := _poor(probe)):
-        return Enrollment(poor[0], f"{poor[1]} (--force enrols it all the same)", already)
+        return Enrollment(poor[0], f"{poor[1]} (--force enrolls it all the same)", already)
     digest = hashlib.sha256(frame.pixels.tobytes()).hexdigest()
     if already and (twin := _twin(registrar.gallery, collection, already, probe, digest)):
         return Enrollment(Outcome.DUPLICATE, f"{name} is enrolled with this picture already ({twin.source})", already)

@@ -13,7 +13,7 @@ from visage.core.values import Face, Floats, Frame, Sampling
 def embed_pictures(sources: Sequence[str], kit: Kit) -> Iterator[tuple[str, Floats | None]]:
     """Each source with the vector (d,) of the face nearest the picture's centre, None where no face was found.
 
-    The path of a photo that is to be recognised, rescue of turned pictures included; only many at a time. Raises
+    The path of a photo that is to be recognized, rescue of turned pictures included; only many at a time. Raises
     `InputError` for a picture that cannot be read.
     """
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lambda _stage: nullcontext())

@@ -128,7 +128,7 @@ def _compare(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
 
 def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
     if job.name is None:
-        raise UsageError("to enrol somebody, give a name")
+        raise UsageError("to enroll somebody, give a name")
     person = (check_name(job.collection), check_name(job.name))
     gallery = kit.gallery(create=True)
     made_by = gallery.model(person[0])

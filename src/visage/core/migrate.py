@@ -22,7 +22,7 @@ def migrate(gallery: Gallery, collection: str, kit: Kit) -> Iterator[int]:
     if without:
         raise GalleryError(
             f"{without} faces in {collection!r} were enrolled without keeping a crop, so their vectors cannot be made "
-            "anew; remove those people and enrol their photos again"
+            "anew; remove those people and enroll their photos again"
         )
     ids: list[str] = []
     vectors: list[np.ndarray] = []

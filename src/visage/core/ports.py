@@ -111,7 +111,7 @@ class Gallery(Protocol):
         ...
 
     def faces(self, collection: str, person_id: str | None = None) -> Iterator[EnrolledFace]:
-        """The enrolled faces of one person, or of all, in the order of enrolment; none where there is no such person.
+        """The enrolled faces of one person, or of all, in the order of enrollment; none where there is no such person.
 
         Read page by page: a face added or removed meanwhile may or may not be seen.
         """

@@ -1,4 +1,4 @@
-"""How well a face can be recognised: its size, sharpness and pose, read off the crop and the five points."""
+"""How well a face can be recognized: its size, sharpness and pose, read off the crop and the five points."""
 
 import math
 

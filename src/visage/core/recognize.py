@@ -1,6 +1,6 @@
 """The main path: frames -> faces -> crops -> embeddings -> matches -> sightings, in batches.
 
-A photo is a video of one frame. Nothing else recognises anything: enrolment and comparison take their embeddings from
+A photo is a video of one frame. Nothing else recognizes anything: enrollment and comparison take their embeddings from
 `probes`, and every named face comes out of `sightings`.
 """
 

@@ -85,7 +85,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a face can be recognised.
+    """How well a face can be recognized.
 
     size: shorter side of the box, pixels. sharpness: 0 (smeared) .. 1 (crisp). yaw, pitch, roll: degrees, read off the
     five points and therefore rough; 0 is frontal and upright. score: 0..1, all of it together.
@@ -234,7 +234,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class EnrollOptions:
-    """How enrolment treats a photo: `largest` takes the largest of several faces, `force` takes poor faces too."""
+    """How enrollment treats a photo: `largest` takes the largest of several faces, `force` takes poor faces too."""
 
     largest: bool = False
     force: bool = False
@@ -244,7 +244,7 @@ class EnrollOptions:
 class Job:
     """One piece of work: what to do with one source (two for a comparison), in which collection.
 
-    name: whom to enrol. Everything in it can be written as JSON, so that it can travel through a queue.
+    name: whom to enroll. Everything in it can be written as JSON, so that it can travel through a queue.
     """
 
     kind: JobKind

@@ -48,7 +48,7 @@ def enroll(
     collection: str | None,
     as_json: bool,
 ) -> None:
-    """Enrol people from their photos.
+    """Enroll people from their photos.
 
     \b
     visage enroll people/                        a folder per person: people/Grace Hopper/a.jpg ...

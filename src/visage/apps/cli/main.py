@@ -24,9 +24,9 @@ from visage.core.errors import UsageError, VisageError
 @click.version_option(package_name="visage")
 @click.pass_context
 def visage(context: click.Context, home: str | None, gallery: str | None, verbose: bool) -> None:
-    """Recognise faces in photos and videos.
+    """Recognize faces in photos and videos.
 
-    First enrol people (visage enroll FOLDER), then ask who is in a picture (visage recognize PHOTO). Settings come from
+    First enroll people (visage enroll FOLDER), then ask who is in a picture (visage recognize PHOTO). Settings come from
     VISAGE_* environment variables; visage doctor shows them.
 
     Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.

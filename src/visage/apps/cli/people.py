@@ -15,7 +15,7 @@ from visage.apps.cli.output import (
     with_context,
 )
 from visage.core.advice import advise
-from visage.core.errors import UsageError
+from visage.core.errors import NotFoundError, UsageError
 from visage.core.migrate import migrate as migrate_collection
 from visage.core.names import check_name
 from visage.core.transfer import copy_collection
@@ -151,6 +151,8 @@ def import_people(
 ) -> None:
     """Take everybody in from a file that visage people export wrote; who is there already keeps their faces."""
     settings = context.settings(collection=collection)
+    if not file.exists():
+        raise NotFoundError(str(file), "there is no such file; name one that visage people export wrote")
     with portable_gallery(file, create=False) as source:
         gallery = open_gallery(settings.gallery_url, create=True)
         counts = copy_collection(source, gallery, from_collection or settings.collection, settings.collection)
