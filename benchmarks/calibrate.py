@@ -20,16 +20,14 @@ import numpy as np
 
 from visage import load_settings, open_engine
 from visage.core.calibration import Calibration, calibrate
-from visage.core.errors import InputError, VisageError
+from visage.core.errors import VisageError
 from visage.core.evaluate import embed_pictures as embed_sources
-from visage.core.kit import Kit
 from visage.core.pairs import Fold, Picture, parse_pairs, pictures
 from visage.core.values import Floats
 from visage.core.verification import best_threshold
 from visage.nets.library import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
-BATCH = 64
 EXTENSIONS = (".jpg", ".jpeg", ".png")
 
 # LFW has these people under two names each. Left apart, they would be the ten most similar "strangers" among six
@@ -53,26 +51,11 @@ def find_picture(folder: Path, picture: Picture) -> Path:
 
 
 def embed_pictures(embedder: str, wanted: Sequence[Picture], folder: Path) -> Vectors:
-    """Each picture's vector (d,), of the face nearest the centre; None for no face or a damaged file."""
+    """Each picture's vector (d,), of the face nearest the center; None for no face or a damaged file."""
     paths = {str(find_picture(folder, picture)): picture for picture in wanted}
-    vectors: dict[Picture, Floats | None] = {}
     with open_engine(load_settings(embedder=embedder)) as engine:
-        for start in range(0, len(paths), BATCH):
-            some = _embed(list(paths)[start : start + BATCH], engine.kit)
-            vectors |= {paths[path]: vector for path, vector in some}
-    return vectors
-
-
-def _embed(paths: list[str], kit: Kit) -> list[tuple[str, Floats | None]]:
-    """A damaged file costs the pictures beside it a second try, in halves, and is then passed over."""
-    try:
-        return list(embed_sources(paths, kit))
-    except InputError as error:
-        if len(paths) == 1:
-            print(error, file=sys.stderr)
-            return [(paths[0], None)]
-        half = len(paths) // 2
-        return _embed(paths[:half], kit) + _embed(paths[half:], kit)
+        embedded = embed_sources(list(paths), engine.kit, lambda error: print(error, file=sys.stderr))
+        return {paths[path]: vector for path, vector in embedded}
 
 
 def labeled(vectors: Vectors) -> tuple[Floats, list[str]]:

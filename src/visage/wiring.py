@@ -1,9 +1,9 @@
 """URLs and settings -> objects. The only file that names adapters.
 
-Heavy packages are imported inside these functions, when the runtime or URL that needs them is asked for.
+Heavy packages are imported inside these functions, or inside those of `nets/build.py`, when the URL or runtime that
+needs them is asked for.
 """
 
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
-from visage.core.errors import ModelError, UsageError
+from visage.core.errors import UsageError
 from visage.core.kit import Kit
 from visage.core.ports import Annotator, Detector, Embedder, Gallery
 from visage.core.values import MatchOptions
@@ -22,14 +22,12 @@ from visage.core.verification import Roc, Verification
 from visage.media.annotator import Annotator as FileAnnotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg
+from visage.nets import build
 from visage.nets.bring import bring
 from visage.nets.fetch import Progress, fetch
-from visage.nets.library import all_cards, card_named, files_of, is_installed
-from visage.nets.runtime import Network, Runtime
+from visage.nets.library import all_cards, card_named, is_installed
+from visage.nets.runtime import Runtime
 from visage.settings import Settings, load_settings
-
-# Bump when the definition of a network in nets/ changes, so that old conversions are not used any more.
-DEFINITIONS = 1
 
 
 def open_engine(settings: Settings | None = None) -> Engine:
@@ -93,22 +91,13 @@ def open_annotator(folder: Path) -> Annotator:
 
 def open_runtime(settings: Settings) -> Runtime:
     """The runtime that settings ask for. Raises `ModelError` where its library is not installed."""
-    wanted = settings.runtime
-    if wanted == "auto":
-        wanted = "torch" if _has_cuda() or not _has("openvino") else "openvino"
-    if wanted == "openvino":
-        try:
-            from visage.nets.openvino_runtime import OpenvinoRuntime
-        except ModuleNotFoundError as error:
-            raise ModelError("OpenVINO is not installed: pip install 'visage[openvino]'") from error
-        return OpenvinoRuntime(settings.cache, threads=settings.worker_threads, precision=settings.precision)
-    if wanted == "torch":
-        try:
-            from visage.nets.torch_runtime import TorchRuntime
-        except ModuleNotFoundError as error:
-            raise ModelError("no runtime is installed: pip install 'visage[openvino,torch]'") from error
-        return TorchRuntime(device=settings.device, precision=settings.precision, threads=settings.worker_threads)
-    raise UsageError(f"there is no runtime {wanted!r}; there are: auto, openvino, torch")
+    return build.open_runtime(
+        settings.runtime,
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.worker_threads,
+        cache=settings.cache,
+    )
 
 
 def embedder_card(settings: Settings) -> EmbedderCard:
@@ -130,88 +119,12 @@ def detector_card(settings: Settings) -> DetectorCard:
 
 
 def make_embedder(settings: Settings, card: EmbedderCard, runtime: Runtime) -> Embedder:
-    from visage.nets.embedder import CPU_BATCH, GPU_BATCH, NetEmbedder
-
-    files = files_of(card, settings.models)
-    if card.architecture == "resnet":
-
-        def module() -> object:
-            from visage.nets.resnet import load_resnet
-
-            return load_resnet(files[0])
-
-        network = Network(_key(card), module=module, size=card.size)
-    else:
-        network = Network(_key(card), file=files[0], size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale)
-    batch = GPU_BATCH if runtime.name.startswith(("torch CUDA", "torch MPS")) else CPU_BATCH
-    return NetEmbedder(runtime.compile(network), card, streams=runtime.streams, batch=batch)
+    return build.build_embedder(card, settings.models, runtime)
 
 
 def make_detector(settings: Settings, runtime: Runtime) -> Detector:
-    card = detector_card(settings)
-    files = files_of(card, settings.models)
-    min_face = settings.min_face or card.min_face
-    threshold = settings.detector_threshold or card.thresholds[-1]
-    if card.architecture == "mtcnn":
-        return _mtcnn(card, files[0].parent, settings, min_face, threshold, runtime)
-    runs_files = runtime.name.startswith("openvino")
-    if card.architecture == "yunet":
-        from visage.nets.yunet_detector import OUTPUTS, OpencvYunetDetector, YunetDetector
-
-        if not runs_files:
-            return OpencvYunetDetector(
-                files[0],
-                name=card.name,
-                search_area=settings.search_area,
-                min_face=min_face,
-                threshold=threshold,
-                overlap=card.overlap,
-            )
-        net = runtime.compile(Network(_key(card), file=files[0], bgr=True, outputs=OUTPUTS))
-        return YunetDetector(
-            net,
-            name=card.name,
-            search_area=settings.search_area,
-            min_face=min_face,
-            threshold=threshold,
-            overlap=card.overlap,
-        )
-    if card.architecture == "scrfd":
-        from visage.nets.scrfd_detector import ScrfdDetector
-
-        network = Network(_key(card), file=files[0], mean=127.5, scale=1 / 128)
-        return ScrfdDetector(
-            runtime.compile(network),
-            name=card.name,
-            search_area=settings.search_area,
-            min_face=min_face,
-            threshold=threshold,
-            overlap=card.overlap,
-        )
-    raise ModelError(f"{card.name}: there is no detector of the architecture {card.architecture!r}")
-
-
-def _mtcnn(
-    card: DetectorCard, folder: Path, settings: Settings, min_face: float, threshold: float, runtime: Runtime
-) -> Detector:
-    from visage.nets.mtcnn_detector import MtcnnDetector
-
-    def load(name: str) -> object:
-        from visage.nets import mtcnn
-
-        return getattr(mtcnn, f"load_{name}")(folder)
-
-    def compiled(name: str, size: int | None) -> Network:
-        return Network(f"{_key(card)}-{name}", module=lambda: load(name), size=(size, size) if size else None)
-
-    nets = [runtime.compile(compiled(name, size)) for name, size in (("pnet", None), ("rnet", 24), ("onet", 48))]
-    return MtcnnDetector(
-        *nets,
-        name=card.name,
-        search_area=settings.search_area,
-        min_face=min_face,
-        thresholds=(card.thresholds[0], card.thresholds[1], threshold),
-    )
+    search = build.Search(settings.search_area, settings.min_face, settings.detector_threshold)
+    return build.build_detector(detector_card(settings), settings.models, runtime, search)
 
 
 def model_card(name: str, settings: Settings) -> DetectorCard | EmbedderCard:
@@ -249,50 +162,13 @@ def plot_roc(curve: Roc, result: Verification, title: str, path: Path) -> None:
 
 
 def self_test(settings: Settings, runtime: Runtime) -> str:
-    """Run detector and embedder once and hold the embedding against the card's fingerprint.
-
-    Raises `ModelError` where the arithmetic of this machine gives something else.
-    """
+    """Run detector and embedder once; what came of it. Raises `ModelError` where this machine gives something else."""
     card = embedder_card(settings)
     make_detector(settings, runtime).detect([np.zeros((128, 128, 3), np.uint8)])
-    height, width = card.size
-    # Any picture does, if it is the same everywhere.
-    ramp = np.add.outer(np.arange(height) * 3, np.arange(width) * 5)[..., None] * np.array([1, 2, 3]) % 256
-    vector = make_embedder(settings, card, runtime).embed(ramp[None].astype(np.uint8)).vectors[0]
-    wanted = np.array(card.fingerprint, np.float32)
-    if not np.isclose(np.linalg.norm(vector), 1, atol=1e-3):
-        raise ModelError(f"the self-test failed: {card.name} gives no unit vector on {runtime.name}")
-    if not len(wanted):
+    embedder = make_embedder(settings, card, runtime)
+    if not card.fingerprint:
         return f"{card.name} runs on {runtime.name}; its card has no fingerprint to compare with"
-    got = vector[: len(wanted)]
-    cosine = float(got @ wanted / (np.linalg.norm(got) * np.linalg.norm(wanted)))
-    if cosine < 0.99:
-        raise ModelError(
-            f"the self-test failed: {card.name} on {runtime.name} is off (cosine {cosine:.3f}); "
-            f"try VISAGE_PRECISION=fp32, and delete {settings.cache}"
-        )
-    return f"{card.name} on {runtime.name} agrees with its card (cosine {cosine:.4f})"
-
-
-def _key(card: DetectorCard | EmbedderCard) -> str:
-    hashes = "".join((file.sha256 or file.name)[:8] for file in card.files)
-    return f"{card.name}-{hashes}-{DEFINITIONS}"
-
-
-def _has(package: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(package) is not None
-
-
-def _has_cuda() -> bool:
-    """Whether a CUDA device can be used; PyTorch, slow to import, is asked only where there is a driver."""
-    driver = Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists() or sys.platform == "win32"
-    if not driver or not _has("torch"):
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())
+    return f"{card.name} on {runtime.name} agrees with its card (cosine {build.agrees(embedder, card):.4f})"
 
 
 def installed_models(settings: Settings) -> dict[str, bool]:

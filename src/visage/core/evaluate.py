@@ -1,28 +1,37 @@
 """Pictures of one face each -> embeddings, for measuring how well a model tells people apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 
 import numpy as np
 
+from visage.core.errors import InputError
 from visage.core.kit import Kit
 from visage.core.recognize import BATCH_FRAMES, Eyes, Finder, probes
 from visage.core.values import Face, Floats, Frame, Sampling
 
 
-def embed_pictures(sources: Sequence[str], kit: Kit) -> Iterator[tuple[str, Floats | None]]:
-    """Each source with the vector (d,) of the face nearest the picture's centre, None where no face was found.
+def embed_pictures(
+    sources: Sequence[str], kit: Kit, failed: Callable[[InputError], None]
+) -> Iterator[tuple[str, Floats | None]]:
+    """Each source with the vector (d,) of the face nearest the picture's center, None where no face was found.
 
-    The path of a photo that is to be recognized, rescue of turned pictures included; only many at a time. Raises
-    `InputError` for a picture that cannot be read.
+    The path of a photo that is to be recognized, rescue of turned pictures included; only many at a time. A picture
+    that cannot be read is told to `failed`, and has no face.
     """
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lambda _stage: nullcontext())
     for start in range(0, len(sources), BATCH_FRAMES):
-        some = sources[start : start + BATCH_FRAMES]
-        frames = [_frame(source, kit) for source in some]
-        found = Finder(kit.detector, video=False).find(frames)
-        nearest = [_nearest_the_centre(faces, frame) for faces, frame in zip(found, frames, strict=True)]
-        for source, probe in zip(some, probes(frames, nearest, eyes), strict=True):
+        frames: dict[str, Frame] = {}
+        for source in sources[start : start + BATCH_FRAMES]:
+            try:
+                frames[source] = _frame(source, kit)
+            except InputError as error:
+                failed(error)
+                yield source, None
+        pictures = list(frames.values())
+        found = Finder(kit.detector, video=False).find(pictures)
+        nearest = [_nearest_the_center(faces, frame) for faces, frame in zip(found, pictures, strict=True)]
+        for source, probe in zip(frames, probes(pictures, nearest, eyes), strict=True):
             yield source, probe[0].vector if probe else None
 
 
@@ -31,11 +40,11 @@ def _frame(source: str, kit: Kit) -> Frame:
         return next(iter(clip.frames()))
 
 
-def _nearest_the_centre(faces: Sequence[Face], frame: Frame) -> list[Face]:
-    centre = np.array([frame.width, frame.height]) / 2
+def _nearest_the_center(faces: Sequence[Face], frame: Frame) -> list[Face]:
+    center = np.array([frame.width, frame.height]) / 2
 
     def distance(face: Face) -> float:
         x1, y1, x2, y2 = face.box
-        return float(np.hypot(*(np.array([x1 + x2, y1 + y2]) / 2 - centre)))
+        return float(np.hypot(*(np.array([x1 + x2, y1 + y2]) / 2 - center)))
 
     return sorted(faces, key=distance)[:1]

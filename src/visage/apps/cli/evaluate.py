@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from visage.apps.cli.output import Context, as_json, print_json, progress, with_context
+from visage.apps.cli.output import Context, Failures, as_json, print_json, progress, with_context
 from visage.core.errors import NotFoundError, UsageError
 from visage.core.evaluate import embed_pictures
 from visage.core.pairs import Fold, Picture, parse_pairs, pictures
@@ -42,7 +42,7 @@ def evaluate(
 ) -> None:
     """Measure how well faces are told apart, on a list of pairs in LFW's format.
 
-    In each picture the face nearest the centre counts; a pair in which a face is not found counts as wrong. With folds
+    In each picture the face nearest the center counts; a pair in which a face is not found counts as wrong. With folds
     in the list, each is judged at the best threshold of the others; without, say where the threshold comes from.
     """
     settings = context.settings()
@@ -53,7 +53,8 @@ def evaluate(
     engine = open_engine(settings)
     wanted = pictures([*tests, *training])
     files = {_file(picture, images): picture for picture in wanted}
-    embedded = progress(embed_pictures(list(files), engine.kit), total=len(files), unit="picture")
+    failures = Failures()
+    embedded = progress(embed_pictures(list(files), engine.kit, failures.add), total=len(files), unit="picture")
     vectors: Vectors = {files[source]: vector for source, vector in embedded}
     similarities, same = _similarities(tests, vectors)
     if threshold is not None:

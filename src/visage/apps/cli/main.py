@@ -26,8 +26,8 @@ from visage.core.errors import UsageError, VisageError
 def visage(context: click.Context, home: str | None, gallery: str | None, verbose: bool) -> None:
     """Recognize faces in photos and videos.
 
-    First enroll people (visage enroll FOLDER), then ask who is in a picture (visage recognize PHOTO). Settings come from
-    VISAGE_* environment variables; visage doctor shows them.
+    First enroll people (visage enroll FOLDER), then ask who is in a picture (visage recognize PHOTO). Settings come
+    from VISAGE_* environment variables; visage doctor shows them.
 
     Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
     """
