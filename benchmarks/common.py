@@ -22,16 +22,26 @@ def samples() -> Path:
     return folder
 
 
+# A turn lasts so many seconds at least: a short task is repeated, so that it is not always the one that finds its data
+# gone from the processor's caches and its threads asleep after the long task of the others' turn.
+TURN = 0.25
+
+
 def in_turn(*tasks: Callable[[], object], rounds: int) -> list[float]:
-    """The median seconds of each task, run in turn (A B A B ...), so that a machine that slows down slows all."""
+    """The median seconds of each task, run in turns (A A A B A A A B ...): a machine that slows down slows all."""
     times: list[list[float]] = [[] for _ in tasks]
     for task in tasks:
         task()  # the first run pays for what later runs find warm
     for _ in range(rounds):
         for task, taken in zip(tasks, times, strict=True):
-            start = time.perf_counter()
-            task()
-            taken.append(time.perf_counter() - start)
+            turn = time.perf_counter()
+            while True:
+                start = time.perf_counter()
+                task()
+                end = time.perf_counter()
+                taken.append(end - start)
+                if end - turn > TURN:
+                    break
     return [sorted(taken)[len(taken) // 2] for taken in times]
 
 

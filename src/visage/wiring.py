@@ -14,7 +14,7 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
-from visage.core.errors import UsageError
+from visage.core.errors import ModelError, UsageError
 from visage.core.kit import Kit
 from visage.core.ports import Annotator, Detector, Embedder, Gallery
 from visage.core.values import MatchOptions
@@ -23,7 +23,7 @@ from visage.media.annotator import Annotator as FileAnnotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg
 from visage.nets import build
-from visage.nets.bring import bring
+from visage.nets.bring import bring, drop
 from visage.nets.fetch import Progress, fetch
 from visage.nets.library import all_cards, card_named, is_installed
 from visage.nets.runtime import Runtime
@@ -148,8 +148,17 @@ def fetch_model(name: str, settings: Settings, progress: Progress | None = None)
 def add_model(
     file: Path, name: str, like: str | None, card: Path | None, licence: str, settings: Settings
 ) -> DetectorCard | EmbedderCard:
-    """Bring a user's own model into the home folder."""
-    return bring(file, name, like, card, licence, settings.models)
+    """Bring a user's own model into the home folder, and try it once; one that does not run is not kept.
+
+    Raises `UsageError`, `ModelError`, `StorageError`.
+    """
+    made = bring(file, name, like, card, licence, settings.models)
+    try:
+        build.try_once(made, settings.models, open_runtime(settings))
+    except ModelError:
+        drop(made, settings.models)
+        raise
+    return made
 
 
 def plot_roc(curve: Roc, result: Verification, title: str, path: Path) -> None:

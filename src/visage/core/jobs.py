@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import numpy as np
 
+from visage.core.ahead import ahead
 from visage.core.answers import Answer, Comparison, Models
 from visage.core.enroll import Registrar, enroll
 from visage.core.errors import OtherModelError, UnreadableError, UsageError
@@ -14,7 +15,7 @@ from visage.core.names import check_name
 from visage.core.ports import Clip
 from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
 from visage.core.track import appearances
-from visage.core.values import Frame, Job, JobKind, Media, Sampling, Sighting
+from visage.core.values import Face, Frame, Job, JobKind, Media, Sampling, Sighting
 
 # Called with each frame that was looked at and what was seen in it: for progress, and for drawing.
 Watcher = Callable[[Frame, Sequence[Sighting], Media], None]
@@ -49,9 +50,7 @@ def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: W
     frames = 0
     with _opened(job, kit, lap) as clip:
         finder = Finder(kit.detector, video=clip.media.is_video)
-        for batch in batches(_timed(clip.frames(), lap)):
-            with lap("detect"):
-                faces = finder.find(batch)
+        for batch, faces in _searched(clip, finder, lap):
             flat = [probe for found in probes(batch, faces, eyes) for probe in found]
             seen = name(flat, gallery, collection, rule, people, eyes)
             sightings += seen
@@ -76,9 +75,7 @@ def _detect(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watc
     frames = 0
     with _opened(job, kit, lap) as clip:
         finder = Finder(kit.detector, video=clip.media.is_video)
-        for batch in batches(_timed(clip.frames(), lap)):
-            with lap("detect"):
-                faces = finder.find(batch)
+        for batch, faces in _searched(clip, finder, lap):
             seen = [
                 Sighting(frame.index, frame.time, face, quality)
                 for frame, found in zip(batch, faces, strict=True)
@@ -172,6 +169,21 @@ def _opened(job: Job, kit: Kit, lap: Lap) -> Iterator[Clip]:
         with lap("decode"):
             clip = stack.enter_context(opening)
         yield clip
+
+
+def _searched(clip: Clip, finder: Finder, lap: Lap) -> Iterator[tuple[list[Frame], list[list[Face]]]]:
+    """The frames in batches, each with its faces; of a video, the next batch is searched while this one is used.
+
+    A third of the time goes to steps that keep only one core busy; side by side they fill each other's gaps.
+    """
+
+    def search() -> Iterator[tuple[list[Frame], list[list[Face]]]]:
+        for batch in batches(_timed(clip.frames(), lap)):
+            with lap("detect"):
+                faces = finder.find(batch)
+            yield batch, faces
+
+    return ahead(search(), depth=1) if clip.media.is_video else search()
 
 
 def _step(sampling: Sampling, media: Media) -> float:

@@ -16,9 +16,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from visage.core.ahead import ahead
 from visage.core.errors import UnreadableError
 from visage.core.values import Frame, Media, Pixels
-from visage.media.ahead import ahead
 from visage.media.limits import Limits
 from visage.media.pictures import Picture, Pictures
 from visage.media.sampling import Sampler

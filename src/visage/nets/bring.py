@@ -84,6 +84,11 @@ def bring(
     return made
 
 
+def drop(card: DetectorCard | EmbedderCard, models: Path) -> None:
+    """Take a model that was brought away again."""
+    shutil.rmtree(models / card.name, ignore_errors=True)
+
+
 def _given(card: Path) -> dict[str, Any]:
     try:
         data = json.loads(card.read_text(encoding="utf-8"))

@@ -115,6 +115,19 @@ def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: S
     )
 
 
+def try_once(card: DetectorCard | EmbedderCard, models: Path, runtime: Runtime) -> None:
+    """Run the card's model on a blank picture. Raises `ModelError` where it does not run as its card says."""
+    try:
+        if isinstance(card, DetectorCard):
+            build_detector(card, models, runtime, Search(area=600_000)).detect([np.zeros((128, 128, 3), np.uint8)])
+            return
+        vectors = build_embedder(card, models, runtime).embed(np.zeros((1, *card.size, 3), np.uint8)).vectors
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{card.name} does not run: {str(error).strip().splitlines()[-1]}") from error
+    if card.dimension and vectors.shape[1] != card.dimension:
+        raise ModelError(f"{card.name} gives {vectors.shape[1]} numbers a face, but its card says {card.dimension}")
+
+
 def agrees(embedder: Embedder, card: EmbedderCard) -> float:
     """The cosine between what the embedder makes of a picture known to all and the card's fingerprint of it.
 

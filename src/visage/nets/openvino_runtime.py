@@ -4,7 +4,6 @@ A module is converted once and kept as OpenVINO's IR under `cache`, in a folder 
 OpenVINO's version; every later start reads that.
 """
 
-import contextlib
 import shutil
 import sys
 import tempfile
@@ -69,8 +68,10 @@ class OpenvinoRuntime:
             return self._core.read_model(network.file)
         folder = self._cache / f"{network.key}-openvino{ov.__version__.split('-')[0]}"
         if (folder / "model.xml").is_file():
-            with contextlib.suppress(RuntimeError):  # a damaged conversion is made anew
+            try:
                 return self._core.read_model(folder / "model.xml")
+            except RuntimeError:  # a damaged conversion is made anew
+                shutil.rmtree(folder, ignore_errors=True)
         _convert(network, folder)
         return self._core.read_model(folder / "model.xml")
 
@@ -171,10 +172,12 @@ def _convert(network: Network, folder: Path) -> None:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
             ov.save_model(model, draft / "model.xml", compress_to_fp16=False)
-            if folder.exists():
-                shutil.rmtree(folder)
-            with contextlib.suppress(FileExistsError):  # another process was faster; its conversion is as good
+            try:
                 draft.rename(folder)
+            except OSError:
+                if not (folder / "model.xml").is_file():
+                    raise
+                # Another process was faster; its conversion is as good.
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except (OSError, RuntimeError) as error:

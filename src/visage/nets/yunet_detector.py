@@ -18,9 +18,9 @@ from visage.nets.runtime import Net
 STRIDES = (8, 16, 32)
 OUTPUTS = tuple(f"{part}_{stride}" for stride in STRIDES for part in ("cls", "obj", "bbox", "kps"))
 
-# Sides are padded up to multiples of this. 32 is what the network needs; 64 lets shapes recur from picture to picture,
-# and a shape that OpenVINO has not met costs it 10 ms.
-GRID = 64
+# Sides are padded up to multiples of this, which is what the network needs. 64 would let shapes recur more often from
+# picture to picture (a new one costs OpenVINO 10 ms), but costs a 1080p video an eighth more time.
+GRID = 32
 MOST_CANDIDATES = 5000
 
 # A face is seen by several neighboring cells. Their points are averaged, weighted by score and overlap: of LFW's

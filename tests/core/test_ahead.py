@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from visage.media.ahead import ahead
+from visage.core.ahead import ahead
 
 
 def _threads() -> list[threading.Thread]:
