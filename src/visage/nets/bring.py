@@ -59,6 +59,8 @@ def bring(
         raise UsageError(f"there is a model {name!r} already; choose another name, or delete {folder}")
     if file.suffix.lower() not in {".onnx", ".xml"}:
         raise UsageError(f"{file} is neither ONNX (.onnx) nor OpenVINO's IR (.xml with its .bin)")
+    if not _begins_right(file):
+        raise ModelError(f"{file} does not begin like an ONNX or IR file; is it the whole model?")
     files = [file] if file.suffix.lower() == ".onnx" else [file, file.with_suffix(".bin")]
     missing = [path for path in files if not path.is_file()]
     if missing:
@@ -87,6 +89,19 @@ def bring(
 def drop(card: DetectorCard | EmbedderCard, models: Path) -> None:
     """Take a model that was brought away again."""
     shutil.rmtree(models / card.name, ignore_errors=True)
+
+
+def _begins_right(file: Path) -> bool:
+    """An ONNX file begins with the number of its format (protobuf's field 1), IR with XML.
+
+    OpenVINO would find out too, but prints pages of what it tried to standard error.
+    """
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(64).lstrip()
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror}") from error
+    return head.startswith(b"\x08" if file.suffix.lower() == ".onnx" else b"<")
 
 
 def _given(card: Path) -> dict[str, Any]:

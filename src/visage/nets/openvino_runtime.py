@@ -59,7 +59,7 @@ class OpenvinoRuntime:
         try:
             model = self._with_pixels_in(self._read(network), network)
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot read {network.file or network.key}: {_first_line(error)}") from error
+            raise ModelError(f"OpenVINO cannot read {network.file or network.key}: {_reason(error)}") from error
         precision = "f32" if network.fp32 or self._precision == "fp32" else "bf16"
         return OpenvinoNet(self._core, model, self._threads, precision, network.outputs)
 
@@ -181,8 +181,11 @@ def _convert(network: Network, folder: Path) -> None:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except (OSError, RuntimeError) as error:
-        raise StorageError(f"cannot keep the converted network in {folder.parent}: {_first_line(error)}") from error
+        raise StorageError(f"cannot keep the converted network in {folder.parent}: {_reason(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _reason(error: Exception) -> str:
+    """The first line of OpenVINO's message that says what is wrong; those before it say in which of its source files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception from", "Check "))]
+    return (told or lines or [type(error).__name__])[0]
