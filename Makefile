@@ -10,7 +10,7 @@ SAMPLES := .samples
 .PHONY: help setup demo test lint types laws bench clean
 
 help:
-	@echo "make demo   set up, and recognise the sample photos"
+	@echo "make demo   set up, and recognize the sample photos"
 	@echo "make test   set up, and run lint, types, import law and tests"
 	@echo "make bench  set up, and measure speed and accuracy"
 	@echo "make setup  only set up (.venv)"

@@ -1,4 +1,4 @@
-"""The main job on real faces, from enrolment to a video; fails loudly where a name is wrong.
+"""The main job on real faces, from enrollment to a video; fails loudly where a name is wrong.
 
     python demo/demo.py SAMPLES OUTPUT
 
@@ -34,10 +34,10 @@ def main(samples: Path, output: Path) -> int:
     (output / "made").mkdir(parents=True)
     engine = open_engine(load_settings(gallery=f"sqlite:///{output.absolute() / 'gallery.sqlite'}", collection="demo"))
     wrong = 0
-    print(f"\n1. Enrol {OBAMA} from one photo; {BIDEN} is a stranger.")
+    print(f"\n1. Enroll {OBAMA} from one photo; {BIDEN} is a stranger.")
     wrong += enroll(engine, samples / "obama.jpg", OBAMA)
     wrong += recognize(engine, output, strangers(samples))
-    print(f"\n2. Enrol {BIDEN} too; both in one picture, mirrored, tilted, small, in a video.")
+    print(f"\n2. Enroll {BIDEN} too; both in one picture, mirrored, tilted, small, in a video.")
     wrong += enroll(engine, samples / "biden.jpg", BIDEN)
     wrong += recognize(engine, output, made_pictures(samples, output / "made"))
     models = f"detector {engine.detector.name}, embedder {engine.embedder.name}, {engine.runtime()}"

@@ -76,6 +76,7 @@ class FakeDetector:
     find: Callable[[Pixels], list[Face]] = lambda pixels: [face()]
     name: str = "fake detector"
     threshold: float = 0.6
+    sure: float = 0.8
     seen: list[tuple[int, int]] = field(default_factory=list)
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:

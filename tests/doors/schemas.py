@@ -91,7 +91,7 @@ CARD = {
 MODEL: Schema = {
     "anyOf": [
         record(
-            **CARD, kind={"const": "detector"}, thresholds=many(RATIO, 1), overlap=RATIO, min_face=NUMBER,
+            **CARD, kind={"const": "detector"}, thresholds=many(RATIO, 1), overlap=RATIO, min_face=NUMBER, sure=RATIO,
             calibration={"type": "null"},
         ),
         record(

@@ -45,7 +45,7 @@ def nets(folder: Path) -> list[Net]:
 
 def detector(nets: Sequence[Net], *, search_area: int = 600_000, min_face: float = 20) -> MtcnnDetector:
     return MtcnnDetector(
-        *nets, name="mtcnn", search_area=search_area, min_face=min_face, thresholds=(0.7, 0.5, 0.8)
+        *nets, name="mtcnn", search_area=search_area, min_face=min_face, thresholds=(0.7, 0.5, 0.8), sure=0.96
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def test_the_packed_pyramid_proposes_what_a_plain_one_does(samples: Path, nets: 
     picture = cv2.resize(read(samples / "obama2.jpg"), (413, 301), interpolation=cv2.INTER_AREA).astype(np.uint8)
     recorder = Recorder()
     MtcnnDetector(
-        nets[0], recorder, nets[2], name="", search_area=10**6, min_face=20, thresholds=(0.7, 0.5, 0.8)
+        nets[0], recorder, nets[2], name="", search_area=10**6, min_face=20, thresholds=(0.7, 0.5, 0.8), sure=0.96
     ).detect([picture])
     squares = plain_proposals(picture, pnet, 20, 0.7)
     assert len(squares) >= 10

@@ -43,7 +43,9 @@ class OneFace:
 
 
 def detector(net: OneFace, *, search_area: int = 10**6, min_face: float = 0) -> ScrfdDetector:
-    return ScrfdDetector(net, name="scrfd", search_area=search_area, min_face=min_face, threshold=0.5, overlap=0.4)
+    return ScrfdDetector(
+        net, name="scrfd", search_area=search_area, min_face=min_face, threshold=0.5, overlap=0.4, sure=0.75
+    )
 
 
 @pytest.mark.parametrize("batch_axis", [True, False])
@@ -90,7 +92,7 @@ def test_the_real_file_finds_the_faces(samples: Path, shared_data: Path, tmp_pat
     openvino = pytest.importorskip("visage.nets.openvino_runtime")
     runtime = openvino.OpenvinoRuntime(tmp_path, threads=1, precision="fp32")
     net = runtime.compile(Network("scrfd", file=file, mean=127.5, scale=1 / 128))
-    found = ScrfdDetector(net, name="scrfd", search_area=600_000, min_face=10, threshold=0.5, overlap=0.4)
+    found = ScrfdDetector(net, name="scrfd", search_area=600_000, min_face=10, threshold=0.5, overlap=0.4, sure=0.75)
     frames = [np.asarray(Image.open(samples / name).convert("RGB")) for name in ("obama.jpg", "biden.jpg")]
     for faces in found.detect([*frames, np.zeros((1, 1, 3), np.uint8), np.zeros((5, 2000, 3), np.uint8)])[:2]:
         left_eye, right_eye, nose, left_mouth, right_mouth = faces[0].landmarks

@@ -271,7 +271,7 @@ def traces(path: Path, given: EnrolledFace) -> list[str]:
 
 
 def crowd(gallery: SqliteGallery) -> EnrolledFace:
-    """Enrol many, with NAME among them; her face."""
+    """Enroll many, with NAME among them; her face."""
     given = face(999, crop=random.Random(9).randbytes(20_000))
     for seed in range(60):
         gallery.add("c", f"before {seed}", face(seed, crop=b"crop" * 500))

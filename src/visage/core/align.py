@@ -48,7 +48,7 @@ def _averaged_down(
     height, width = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     source = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    around = 1 / scale + 1  # the crop's outermost pixels blend with a neighbour, which must not be missing
+    around = 1 / scale + 1  # the crop's outermost pixels blend with a neighbor, which must not be missing
     left, top = np.clip(np.floor(source.min(axis=0) - around), 0, None).astype(int)
     right, bottom = np.clip(np.ceil(source.max(axis=0) + around), 0, (pixels.shape[1], pixels.shape[0])).astype(int)
     if right - left < 2 or bottom - top < 2:
@@ -57,6 +57,6 @@ def _averaged_down(
     small = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     averaged = cv2.resize(part, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     fx, fy = (right - left) / small[0], (bottom - top) / small[1]
-    # A pixel's centre lies half a pixel in, in both pictures.
+    # A pixel's center lies half a pixel in, in both pictures.
     to_source = np.array([[fx, 0, left + fx / 2 - 0.5], [0, fy, top + fy / 2 - 0.5], [0, 0, 1]])
     return averaged, matrix @ to_source

@@ -11,7 +11,7 @@ from visage.core.values import Pixels
 
 @dataclass
 class Kit:
-    """The neighbours of the main path. `wiring` fills it.
+    """The neighbors of the main path. `wiring` fills it.
 
     make_detector, make_embedder, open_gallery: called once, when the first job asks. runtime: its name for people.
     to_jpeg, from_jpeg: for the crops kept beside vectors; to_jpeg is None where crops are not kept. clock: seconds, for

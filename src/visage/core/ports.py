@@ -1,4 +1,4 @@
-"""The sockets: what the main path asks of its neighbours. Each is kept by an adapter in a room of its own."""
+"""The sockets: what the main path asks of its neighbors. Each is kept by an adapter in a room of its own."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -73,6 +73,11 @@ class Detector(Protocol):
         """The least score of what it calls a face."""
         ...
 
+    @property
+    def sure(self) -> float:
+        """The score from which on a face is hardly ever none, nor misread."""
+        ...
+
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         """The faces of each frame, highest score first; an empty list where there is none. Frames may differ in size.
 
@@ -89,7 +94,7 @@ class Embedder(Protocol):
 
     def embed(self, crops: Pixels) -> Embeddings:
         """Crops (n, h, w, 3) uint8 RGB of the card's input size -> n unit vectors, each of the sum of crop and mirror
-        image. n may be 0. Order is kept; a crop's vector does not depend on its neighbours."""
+        image. n may be 0. Order is kept; a crop's vector does not depend on its neighbors."""
         ...
 
 

@@ -22,9 +22,8 @@ from visage.core.values import Embeddings, Face, Floats, Frame, Pixels, Quality,
 BATCH_FRAMES = 8
 BATCH_PIXELS = 24_000_000
 
-# Where no face scores so much, the picture may lie on its side; a turn must raise the best score by MARGIN.
-SURE = 0.8
-MARGIN = 0.05
+# A picture counts as lying on its side where a turn raises the best score by so much.
+MARGIN = 0.03
 
 # In a video, WEAK times the detector's threshold is enough where a face found in a frame at most NEARBY seconds away
 # overlaps by SAME_PLACE (IoU).
@@ -91,7 +90,7 @@ class Finder:
             return self._steady(frames)
         found = self._detector.detect([frame.pixels for frame in frames])
         for i, frame in enumerate(frames):
-            if _surest(found[i]) < SURE:
+            if _surest(found[i]) < self._detector.sure:
                 found[i], self.rotation = _rescue(frame, found[i], self._detector)
         return found
 

@@ -134,7 +134,7 @@ def best_threshold(similarities: ArrayLike, same: ArrayLike) -> float:
     gain = np.bincount(places, np.where(flags[found], 1, -1), minlength=len(levels))
     right = np.append(np.cumsum(gain[::-1])[::-1], 0)
     halfway = (levels[:-1] + levels[1:]) / 2
-    halfway = np.where(halfway > levels[:-1], halfway, levels[1:])  # neighbouring floats have nothing between them
+    halfway = np.where(halfway > levels[:-1], halfway, levels[1:])  # neighboring floats have nothing between them
     middles = np.concatenate([levels[:1], halfway, [np.nextafter(levels[-1], np.inf)]])
     widths = np.concatenate([[0.0], np.diff(levels), [0.0]])
     best = np.flatnonzero(right == right.max())

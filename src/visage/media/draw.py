@@ -42,7 +42,7 @@ def annotate(pixels: Pixels, marks: Sequence[Mark]) -> Pixels:
     line = max(1, round(side / 300))
     for mark in marks:
         pen.rectangle(_corners(mark, line), outline=_color(mark), width=line)
-    # Labels in a second round: a neighbour's box never crosses a name.
+    # Labels in a second round: a neighbor's box never crosses a name.
     for mark in marks:
         if mark.label.strip():
             _label(pen, mark, max(11, round(side / 32)), line, picture.size)

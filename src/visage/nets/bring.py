@@ -34,6 +34,7 @@ LIKE: dict[str, dict[str, Any]] = {
         "title": "a detector of the SCRFD family",
         "thresholds": [0.5],
         "overlap": 0.4,
+        "sure": 0.75,
     },
     "yunet": {
         "kind": "detector",

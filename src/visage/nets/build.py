@@ -88,6 +88,7 @@ def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: S
             search_area=search.area,
             min_face=min_face,
             thresholds=(card.thresholds[0], card.thresholds[1], threshold),
+            sure=card.sure,
         )
     if card.architecture == "yunet" and not runtime.name.startswith("openvino"):
         return OpencvYunetDetector(
@@ -97,6 +98,7 @@ def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: S
             min_face=min_face,
             threshold=threshold,
             overlap=card.overlap,
+            sure=card.sure,
         )
     made: dict[str, tuple[type[YunetDetector] | type[ScrfdDetector], Network]] = {
         "yunet": (YunetDetector, Network(_key(card), file=files[0], bgr=True, outputs=OUTPUTS)),
@@ -112,6 +114,7 @@ def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: S
         min_face=min_face,
         threshold=threshold,
         overlap=card.overlap,
+        sure=card.sure,
     )
 
 

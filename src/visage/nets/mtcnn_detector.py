@@ -59,6 +59,7 @@ class MtcnnDetector:
         search_area: int,
         min_face: float,
         thresholds: tuple[float, float, float],
+        sure: float,
     ) -> None:
         self.name = name
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
@@ -66,6 +67,7 @@ class MtcnnDetector:
         self._min_face = min_face
         self._thresholds = thresholds
         self.threshold = thresholds[2]
+        self.sure = sure
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         least = self.threshold if least is None else least

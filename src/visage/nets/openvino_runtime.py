@@ -119,7 +119,7 @@ class OpenvinoNet:
         if not self._together:
             compiled = self._compile(streams=self._threads)
             self._together = [compiled.create_infer_request() for _ in range(self._threads)]
-        # Round about: a request is waited for only when its turn comes again, so none idles for a slower neighbour.
+        # Round about: a request is waited for only when its turn comes again, so none idles for a slower neighbor.
         results: list[tuple[Floats, ...]] = []
         turns = len(self._together)
         for i, pixels in enumerate(inputs):
@@ -185,7 +185,7 @@ def _convert(network: Network, folder: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of OpenVINO's message that says what is wrong; those before it say in which of its source files."""
+    """The first line of OpenVINO's message that says what is wrong; those before it name its source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Exception from", "Check "))]
     return (told or lines or [type(error).__name__])[0]

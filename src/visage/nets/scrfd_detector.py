@@ -31,13 +31,14 @@ class ScrfdDetector:
     """
 
     def __init__(
-        self, net: Net, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float
+        self, net: Net, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float, sure: float
     ) -> None:
         self.name = name
         self._net = net
         self._search_area = search_area
         self._min_face = min_face
         self.threshold = threshold
+        self.sure = sure
         self._overlap = overlap
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:

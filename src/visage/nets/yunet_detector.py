@@ -38,13 +38,14 @@ class YunetDetector:
     """
 
     def __init__(
-        self, net: Net, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float
+        self, net: Net, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float, sure: float
     ) -> None:
         self.name = name
         self._net = net
         self._search_area = search_area
         self._min_face = min_face
         self.threshold = threshold
+        self.sure = sure
         self._overlap = overlap
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
@@ -92,7 +93,7 @@ def _padded(pixels: Pixels) -> Pixels:
 def _decode(output: tuple[Floats, ...], width: int, threshold: float) -> tuple[Floats, Floats, Floats]:
     """Boxes (n, 4), landmarks (n, 5, 2) and scores (n,) of every cell whose score reaches the threshold.
 
-    A cell's score is the geometric mean of its two probabilities; its box is centre and log size, in strides.
+    A cell's score is the geometric mean of its two probabilities; its box is center and log size, in strides.
     """
     boxes, landmarks, scores = [], [], []
     for level, stride in enumerate(STRIDES):
@@ -116,10 +117,11 @@ class OpencvYunetDetector:
     """YuNet through OpenCV, with the same settings and the same answers within a pixel, a few times slower."""
 
     def __init__(
-        self, file: Path, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float
+        self, file: Path, *, name: str, search_area: int, min_face: float, threshold: float, overlap: float, sure: float
     ) -> None:
         self.name = name
         self.threshold = threshold
+        self.sure = sure
         self._search_area = search_area
         self._min_face = min_face
         try:
