@@ -23,9 +23,9 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402 - must come after the line above
 
-# Compiled kernels that a network keeps for input shapes it has met. By default OpenVINO keeps thousands: over photos of
-# mixed sizes YuNet's came to 890 MB after 900 photos and still grew, and stay below 450 with this.
-KERNELS_KEPT = "512"
+# Compiled kernels that a network keeps for input shapes it has met, here those of four or five shapes. By default OpenVINO
+# keeps thousands: over photos of mixed sizes the process came to 890 MB after 900 photos and still grew.
+KERNELS_KEPT = "256"
 
 
 class OpenvinoRuntime:
