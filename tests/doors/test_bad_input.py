@@ -95,8 +95,8 @@ def test_enrollment_takes_the_good_ones_and_keeps_who_was_there(visage: Visage, 
     assert [person["name"] for person in people] == ["Barack Obama", "Joe Biden"]
 
 
-# A process of its own measures: a child's largest size counts from before it takes up its program, when it is as large as
-# the parent, and the tests' own process is large.
+# A process of its own measures: a child's largest size counts from before it takes up its program, when it is as large
+# as its parent, and the tests' own process is large.
 MEASURE = """
 import json, os, sys
 _, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
