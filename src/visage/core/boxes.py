@@ -132,3 +132,11 @@ def to_faces(boxes: Floats, landmarks: Floats, scores: Floats, searched: Pixels,
             boxes * np.tile(stretch, 2), landmarks * stretch, scores, strict=True
         )
     ]
+
+
+def padded(pixels: Pixels, grid: int) -> Pixels:
+    """The picture with black at the right and below, so that its sides are multiples of `grid`."""
+    bottom, right = -pixels.shape[0] % grid, -pixels.shape[1] % grid
+    if not bottom and not right:
+        return np.ascontiguousarray(pixels)
+    return cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)

@@ -23,8 +23,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402 - must come after the line above
 
-# Compiled kernels that a network keeps for input shapes it has met: those of four or five shapes. By default OpenVINO keeps
-# thousands: over photos of mixed sizes the process came to 890 MB after 900 photos and still grew.
+# Compiled kernels that a network keeps for input shapes it has met: those of four or five shapes. By default OpenVINO
+# keeps thousands: over photos of mixed sizes the process came to 890 MB after 900 photos and still grew.
 KERNELS_KEPT = "256"
 
 

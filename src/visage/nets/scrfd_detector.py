@@ -6,10 +6,9 @@ Only variants with five points will do (their names end in `kps`), because faces
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from visage.core.boxes import nms, to_be_searched, to_faces
+from visage.core.boxes import nms, padded, to_be_searched, to_faces
 from visage.core.errors import ModelError
 from visage.core.values import Face, Floats, Pixels
 from visage.nets.runtime import Net
@@ -46,10 +45,10 @@ class ScrfdDetector:
         if not frames:
             return []
         searched = [to_be_searched(frame, self._search_area) for frame in frames]
-        inputs = [_padded(picture)[None] for picture in searched]
+        inputs = [padded(picture, GRID)[None] for picture in searched]
         found = []
-        for output, padded, picture, frame in zip(self._net.run(inputs), inputs, searched, frames, strict=True):
-            size = padded.shape[1], padded.shape[2]
+        for output, pixels, picture, frame in zip(self._net.run(inputs), inputs, searched, frames, strict=True):
+            size = pixels.shape[1], pixels.shape[2]
             boxes, landmarks, scores = _decode(output, *size, self.threshold if least is None else least)
             large = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= self._min_face)
             kept = large[nms(boxes[large], scores[large], self._overlap)]
@@ -96,11 +95,3 @@ def _by_stride(output: tuple[Floats, ...], height: int, width: int) -> list[tupl
             f"8, 16 and 32 pixels with two anchors each; for {width}x{height} pixels it gave {shapes}"
         )
     return [(shaped[n, 1].reshape(n), shaped[n, 4].reshape(n, 4), shaped[n, 10].reshape(n, 10)) for n in anchors]
-
-
-def _padded(pixels: Pixels) -> Pixels:
-    """With black at the right and below, up to the grid, as the network was trained."""
-    bottom, right = -pixels.shape[0] % GRID, -pixels.shape[1] % GRID
-    if not bottom and not right:
-        return np.ascontiguousarray(pixels)
-    return cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)

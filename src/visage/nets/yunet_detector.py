@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.boxes import iou, nms, to_be_searched, to_faces
+from visage.core.boxes import iou, nms, padded, to_be_searched, to_faces
 from visage.core.errors import ModelError
 from visage.core.values import Face, Floats, Pixels
 from visage.nets.runtime import Net
@@ -51,7 +51,7 @@ class YunetDetector:
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         least = self.threshold if least is None else least
         searched = [to_be_searched(frame, self._search_area) for frame in frames]
-        inputs = [_padded(picture)[None] for picture in searched]
+        inputs = [padded(picture, GRID)[None] for picture in searched]
         outputs = self._net.run(inputs) if inputs else []
         return [
             self._faces(output, pixels.shape[2], picture, frame, least)
@@ -80,14 +80,6 @@ def _voted(boxes: Floats, landmarks: Floats, scores: Floats, kept: NDArray[np.in
 
 def _large(boxes: Floats, least: float) -> NDArray[np.bool_]:
     return np.asarray((boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= least, np.bool_)
-
-
-def _padded(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    bottom, right = -height % GRID, -width % GRID
-    if not bottom and not right:
-        return np.ascontiguousarray(pixels)
-    return cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)
 
 
 def _decode(output: tuple[Floats, ...], width: int, threshold: float) -> tuple[Floats, Floats, Floats]:
@@ -135,7 +127,7 @@ class OpencvYunetDetector:
 
     def _one(self, frame: Pixels) -> list[Face]:
         searched = to_be_searched(frame, self._search_area)
-        picture = _padded(searched)
+        picture = padded(searched, GRID)
         self._net.setInputSize((picture.shape[1], picture.shape[0]))
         _, rows = self._net.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         found = np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows, np.float32)
