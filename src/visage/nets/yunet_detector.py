@@ -116,10 +116,14 @@ class OpencvYunetDetector:
         self.sure = sure
         self._search_area = search_area
         self._min_face = min_face
+        # OpenCV 5 warns on standard error that it has no choice of devices; nobody asked for one.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self._net = cv2.FaceDetectorYN.create(str(file), "", (320, 320), threshold, overlap, MOST_CANDIDATES)
         except cv2.error as error:
             raise ModelError(f"OpenCV cannot read {file}: {error.err}") from error
+        finally:
+            cv2.utils.logging.setLogLevel(level)
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         self._net.setScoreThreshold(self.threshold if least is None else least)
