@@ -73,7 +73,7 @@ def build_embedder(card: EmbedderCard, models: Path, runtime: Runtime) -> Embedd
     else:
         network = Network(_key(card), file=files[0], size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale)
     batch = GPU_BATCH if runtime.name.startswith(("torch CUDA", "torch MPS")) else CPU_BATCH
-    return NetEmbedder(runtime.compile(network), card, streams=runtime.streams, batch=batch)
+    return NetEmbedder(runtime.compile(network), card, batch=batch)
 
 
 def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: Search) -> Detector:

@@ -12,13 +12,12 @@ GPU_BATCH = 1024
 
 
 class NetEmbedder:
-    """An embedding network on a runtime; `streams` inputs run side by side."""
+    """An embedding network on a runtime. batch: crops of one input, at most."""
 
-    def __init__(self, net: Net, card: EmbedderCard, *, streams: int, batch: int = CPU_BATCH) -> None:
+    def __init__(self, net: Net, card: EmbedderCard, *, batch: int = CPU_BATCH) -> None:
         self.name = card.name
         self.card = card
         self._net = net
-        self._streams = streams
         self._batch = batch
 
     def embed(self, crops: Pixels) -> Embeddings:
@@ -26,7 +25,9 @@ class NetEmbedder:
             return Embeddings(np.zeros((0, self.card.dimension), np.float32), self.name)
         # The sum over picture and mirror image takes LFW from 98.9 % to 99.2 % (ResNet) for twice the time.
         both = np.concatenate([crops, crops[:, :, ::-1]])
-        inputs = max(min(self._streams, len(both)), -(-len(both) // self._batch))
+        # The faces of a photo stay together, on all threads: from file to names that takes a tenth less time than a piece
+        # for each thread.
+        inputs = -(-len(both) // self._batch)
         outputs = self._net.run(np.array_split(both, inputs))
         vectors = np.concatenate([output[0].reshape(len(output[0]), -1) for output in outputs])
         vectors = unit(vectors[: len(crops)]) + unit(vectors[len(crops) :])

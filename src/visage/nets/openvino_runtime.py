@@ -51,10 +51,6 @@ class OpenvinoRuntime:
     def name(self) -> str:
         return f"openvino CPU {self._precision}"
 
-    @property
-    def streams(self) -> int:
-        return self._threads
-
     def compile(self, network: Network) -> Net:
         try:
             model = self._with_pixels_in(self._read(network), network)

@@ -56,11 +56,6 @@ class Runtime(Protocol):
         """For people: what the processor can do that matters here."""
         ...
 
-    @property
-    def streams(self) -> int:
-        """How many inputs run side by side."""
-        ...
-
     def compile(self, network: Network) -> Net:
         """Raises `ModelError` where this runtime cannot run that network."""
         ...

@@ -38,10 +38,6 @@ class TorchRuntime:
     def name(self) -> str:
         return f"torch {self._device.type.upper()} {self._precision}"
 
-    @property
-    def streams(self) -> int:
-        return 1
-
     def compile(self, network: Network) -> Net:
         if network.module is None:
             raise ModelError(
