@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
@@ -33,6 +34,7 @@ from visage.settings import Settings, load_settings
 def open_engine(settings: Settings | None = None) -> Engine:
     """An engine with these settings (by default those of the environment). Nothing heavy is loaded before it works."""
     settings = settings or load_settings()
+    cv2.setNumThreads(settings.worker_threads)
     card = embedder_card(settings)
     runtimes: list[Runtime] = []
 

@@ -79,8 +79,10 @@ def recognize(
     answers = run(jobs, engine, failures, annotate, None if as_json else (_print_names if names else _print_people))
     if as_json:
         print_json({"answers": [answer_to_json(a, vectors=vectors) for a in answers], "errors": failures.errors})
-    elif annotate and answers:
-        click.echo(f"pictures with boxes and names: {annotate}", err=True)
+    else:
+        _say_where_limited(answers)
+        if annotate and answers:
+            click.echo(f"pictures with boxes and names: {annotate}", err=True)
     engine.close()
     failures.exit()
 
@@ -191,6 +193,17 @@ def _one(job: Job, engine: Engine, annotator: Annotator | None) -> Answer:
             return engine.perform(job, watch)
     finally:
         bar.close()
+
+
+def _say_where_limited(answers: Sequence[Answer]) -> None:
+    """Once, if the card's table of false matches ends before the wished rate."""
+    rules = [answer.rule for answer in answers if answer.rule and answer.rule.limited]
+    if rules and rules[0].basis == "false matches":
+        click.echo(
+            f"visage: among {rules[0].enrolled} faces more than {rules[0].stranger_rate:g} of strangers may be given a name: "
+            "the embedder's table of false matches ends before that (see visage people list)",
+            err=True,
+        )
 
 
 def _print_names(answer: Answer) -> None:
