@@ -200,8 +200,8 @@ def _say_where_limited(answers: Sequence[Answer]) -> None:
     rules = [answer.rule for answer in answers if answer.rule and answer.rule.limited]
     if rules and rules[0].basis == "false matches":
         click.echo(
-            f"visage: among {rules[0].enrolled} faces more than {rules[0].stranger_rate:g} of strangers may be given a name: "
-            "the embedder's table of false matches ends before that (see visage people list)",
+            f"visage: among {rules[0].enrolled} faces more than {rules[0].stranger_rate:g} of strangers may be given a "
+            "name: the embedder's table of false matches ends before that (see visage people list)",
             err=True,
         )
 
