@@ -166,6 +166,11 @@ def test_evaluate(visage: Visage, samples: Path, tmp_path: Path) -> None:
     assert done.json["accuracy"] == 1.0
     assert done.json["true_accept"][0]["rate"] == 1.0
     assert (tmp_path / "roc.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "Biden" / "Biden_0001.jpg").write_text("no picture")
+    done = checked(visage(*words, "--threshold", "0.9", "--json"), "evaluate", 1)
+    assert done.json["without_face"] == ["Biden/Biden_0001.jpg"]
+    assert done.json["accuracy"] == 0.5  # its three pairs count as wrong
+    assert "Biden_0001.jpg" in done.err
 
 
 @pytest.mark.parametrize(

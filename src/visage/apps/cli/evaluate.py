@@ -82,10 +82,11 @@ def evaluate(
                 "plot": str(plot) if plot else None,
             }
         )
-        return
-    _print(result, models, len(files), missed)
-    if plot:
-        click.echo(f"ROC curve: {plot}")
+    else:
+        _print(result, models, len(files), missed)
+        if plot:
+            click.echo(f"ROC curve: {plot}")
+    failures.exit()
 
 
 def _print(result: Verification, models: str, count: int, missed: list[str]) -> None:
