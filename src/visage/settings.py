@@ -19,7 +19,15 @@ PREFIX = "VISAGE_"
 FILE = "settings.json"
 
 # Numbers that make no sense below these; all others must not be negative.
-LEAST = {"search_area": 1000, "max_bytes": 1, "max_pixels": 1}
+LEAST = {
+    "search_area": 1000,
+    "max_bytes": 1,
+    "max_pixels": 1,
+    "lease": 1,
+    "max_upload": 1,
+    "web_threads": 1,
+    "latency": 0.01,
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,19 @@ class Settings:
     score of a face; 0: the detector's own.
     stranger_rate: share of strangers that may be given a name. keep_crops: keep a crop of every enrolled face.
     max_bytes, max_pixels, max_seconds: what is refused of a file, a picture, a video.
+
+    The service. queue: its URL; empty: `queue.sqlite` in home. objects: URL of the folder or bucket that holds `in` and
+    `out`, what comes in and what was found; empty: `objects` in home. inputs, outputs: the URL of each, where they are
+    apart. keys: URL of the folder or bucket with the API keys; empty: `keys` in home. publish: where to copy names and
+    vectors whenever they change, as in s3://BUCKET/gallery.sqlite; empty: nowhere. lease: seconds a job is a worker's
+    before it goes to another, unless the worker says that it is still at it. keep_days: what came in and what was found
+    is deleted after so many.
+    fleet: `processes:` of this machine, or `asg:NAME`. min_workers, max_workers: its bounds; a max of 0: as many as
+    this machine has cores, 20 in an Auto Scaling group. latency: seconds an answer may take, for the autoscaler.
+    quiet: seconds without work after which the fleet shrinks.
+    host, port: where the web tier listens. tls_cert, tls_key: files (PEM). behind_tls_proxy: something in front of it
+    speaks TLS. web_threads: requests at the same time. max_upload: bytes of a request. request_seconds: how long a
+    request waits for its answer. max_backlog: jobs waiting, from which on new ones are refused.
     """
 
     home: Path
@@ -55,10 +76,52 @@ class Settings:
     max_bytes: int = 4 * 1024**3
     max_pixels: int = 100_000_000
     max_seconds: float = 12 * 3600.0
+    queue: str = ""
+    objects: str = ""
+    inputs: str = ""
+    outputs: str = ""
+    keys: str = ""
+    publish: str = ""
+    lease: float = 15.0
+    keep_days: float = 7.0
+    fleet: str = "processes:"
+    min_workers: int = 0
+    max_workers: int = 0
+    latency: float = 2.0
+    quiet: float = 300.0
+    host: str = "127.0.0.1"
+    port: int = 8000
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_tls_proxy: bool = False
+    web_threads: int = 128
+    max_upload: int = 256 * 1024**2
+    request_seconds: float = 25.0
+    max_backlog: int = 20_000
 
     @property
     def gallery_url(self) -> str:
         return self.gallery or f"sqlite:///{self.home / 'gallery.sqlite'}"
+
+    @property
+    def queue_url(self) -> str:
+        return self.queue or f"sqlite:///{self.home / 'queue.sqlite'}"
+
+    @property
+    def inputs_url(self) -> str:
+        return self.inputs or self._objects_url + "/in"
+
+    @property
+    def outputs_url(self) -> str:
+        return self.outputs or self._objects_url + "/out"
+
+    @property
+    def keys_url(self) -> str:
+        return self.keys or f"file:///{self.home / 'keys'}"
+
+    @property
+    def _objects_url(self) -> str:
+        return self.objects.rstrip("/") or f"file:///{self.home / 'objects'}"
 
     @property
     def models(self) -> Path:

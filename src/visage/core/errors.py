@@ -12,7 +12,12 @@
     │   ├── NoGalleryError     there is none yet
     │   ├── NoPersonError      nobody of that name or id
     │   └── OtherModelError    its vectors were made by another embedder
-    └── StorageError           the disk is full, read-only or gone
+    ├── StorageError           the disk is full, read-only or gone; a bucket or a queue that cannot be reached
+    ├── NoObjectError          there is nothing under this key
+    ├── FleetError             instances cannot be counted, started or ended
+    ├── MessageError           a message in the queue that is none of ours
+    └── AccessError            who asks may not do that
+        └── NoKeyError         no API key, or one that is wrong or was revoked
 
 Doors translate them: the command line into exit codes, the web into statuses.
 """
@@ -73,3 +78,23 @@ class OtherModelError(GalleryError):
 
 class StorageError(VisageError):
     """The place where data is kept is full, read-only or gone."""
+
+
+class NoObjectError(VisageError):
+    """There is nothing under this key."""
+
+
+class FleetError(VisageError):
+    """Instances cannot be counted, started or ended."""
+
+
+class MessageError(VisageError):
+    """A message in the queue that is none of ours."""
+
+
+class AccessError(VisageError):
+    """Who asks may not do that."""
+
+
+class NoKeyError(AccessError):
+    """No API key, or one that is wrong or was revoked."""

@@ -1,11 +1,14 @@
 """The sockets: what the main path asks of its neighbors. Each is kept by an adapter in a room of its own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import IO, Protocol
 
 from visage.core.values import (
     Candidate,
+    DeadLetter,
+    Delivery,
+    Depth,
     Embeddings,
     EnrolledFace,
     Face,
@@ -15,6 +18,7 @@ from visage.core.values import (
     Pixels,
     Sampling,
     Sighting,
+    Stored,
 )
 
 
@@ -163,4 +167,171 @@ class Gallery(Protocol):
 
     def close(self) -> None:
         """Twice is once."""
+        ...
+
+
+class Objects(Protocol):
+    """Bytes under keys, in a folder, a bucket or memory. Several threads and processes may use one store.
+
+    A key is parts joined by `/`, at most 512 characters long. A part is made of letters, digits, `.`, `_`, `-`, and of
+    what else is printable and no backslash; it is neither empty nor `.` nor `..`. Any other key is a `UsageError`,
+    so no key leads out of the store. Every call may raise `StorageError`, which is worth a retry.
+    """
+
+    def put(self, key: str, data: bytes | IO[bytes]) -> None:
+        """Store, whole or not at all, in place of what was there. A file is read from where it stands to its end."""
+        ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store if there is nothing under the key; whether that was so. Of several at once one alone succeeds."""
+        ...
+
+    def replace(self, key: str, data: bytes, version: str) -> bool:
+        """Store if the object still has this version; whether that was so. False too where there is none."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Raises `NoObjectError`."""
+        ...
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """The bytes and their version, an opaque text that changes with every change. Raises `NoObjectError`."""
+        ...
+
+    def version(self, key: str) -> str | None:
+        """The version, without reading the object; None where there is none."""
+        ...
+
+    def as_file(self, key: str) -> AbstractContextManager[str]:
+        """The path of a file with these bytes, for the length of the block, only to be read. Raises `NoObjectError`.
+
+        In a folder it is the object itself, elsewhere a copy that is deleted afterwards."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """The objects under the folder `prefix` and those below it (everything where it is empty), sorted by key.
+
+        None where there is no such folder. One stored or deleted meanwhile may or may not be seen."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """For good. A key without an object is nothing."""
+        ...
+
+
+class Queue(Protocol):
+    """Messages that are leased, not taken: at least once, in about the order they were sent.
+
+    A lease lasts as many seconds as the queue was opened with, unless extended; one that runs out comes back. A receipt
+    speaks of one lease: when that is lost, nothing is done with it any more. Several threads and processes may use one
+    queue. Every call may raise `StorageError`, which is worth a retry.
+    """
+
+    def send(self, body: str, *, key: str | None = None) -> None:
+        """key: the message's name; one sent again while another of that name is here may be dropped."""
+        ...
+
+    def receive(self, limit: int, wait: float) -> list[Delivery]:
+        """Lease up to `limit` messages; at once where there are some, else as soon as one comes, within `wait` seconds.
+
+        Empty where none came."""
+        ...
+
+    def extend(self, receipts: Sequence[str]) -> list[str]:
+        """Let these leases last a full term from now; the receipts whose lease was lost."""
+        ...
+
+    def done(self, receipts: Sequence[str]) -> list[str]:
+        """Remove the messages for good; the receipts whose lease was lost (the message stays, another has it)."""
+        ...
+
+    def release(self, receipts: Sequence[str], delay: float = 0.0) -> None:
+        """Give them back, to be received again after `delay` seconds. A lost lease is nothing."""
+        ...
+
+    def bury(self, receipt: str, reason: str) -> bool:
+        """Move the message to the dead letters; False where the lease was lost."""
+        ...
+
+    def depth(self) -> Depth:
+        """How much is waiting and in hand; elsewhere than on one machine it is an estimate."""
+        ...
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        """Dead letters, oldest first."""
+        ...
+
+    def replay(self, ids: Sequence[str] | None = None) -> int:
+        """Send dead letters again as new messages (None: all of them); how many. An id that is not there is nothing."""
+        ...
+
+    def close(self) -> None:
+        """Twice is once."""
+        ...
+
+
+class Mailbox(Protocol):
+    """Where replies to one web process arrive; the process is the only reader."""
+
+    @property
+    def name(self) -> str: ...
+
+    def receive(self, wait: float) -> list[str]:
+        """Replies, as soon as there are some, within `wait` seconds; empty where none came."""
+        ...
+
+    def close(self) -> None:
+        """Give the mailbox up. Twice is once; a `receive` on another thread ends."""
+        ...
+
+
+class Replies(Protocol):
+    """Short messages to waiting web processes. One may get lost: it only wakes the waiter, the answer is stored."""
+
+    def open(self) -> Mailbox:
+        """A new mailbox, with a name of its own. May raise `StorageError`."""
+        ...
+
+    def send(self, mailbox: str, bodies: Sequence[str]) -> None:
+        """bodies: at most 200 characters each. To a mailbox that is no more, or none of ours, it is nothing."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove mailboxes that their process left behind; how many."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Fleet(Protocol):
+    """The app tier's instances."""
+
+    def size(self) -> int:
+        """How many there are or are being started; those on their way out do not count. May raise `FleetError`."""
+        ...
+
+    def resize(self, size: int) -> None:
+        """Ask for so many. Fewer: idle ones go; a busy one is not taken away, so it may take a while.
+
+        May raise `FleetError`, which is worth a retry."""
+        ...
+
+    def close(self) -> None:
+        """End what the fleet itself runs; instances that live elsewhere go on."""
+        ...
+
+
+class Station(Protocol):
+    """The place an app-tier instance works at."""
+
+    def ready(self) -> None:
+        """It can take work now."""
+        ...
+
+    def busy(self, working: bool) -> None:
+        """Whether it has work in hand, so that it is not taken away. May be called with what is known already."""
+        ...
+
+    def leaving(self) -> bool:
+        """Whether it has to go soon: take nothing more, finish or give back what is in hand."""
         ...

@@ -254,3 +254,42 @@ class Job:
     match: MatchOptions = field(default_factory=MatchOptions)
     sampling: Sampling = field(default_factory=Sampling)
     enroll: EnrollOptions = field(default_factory=EnrollOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object in a store, less its bytes. size: bytes. modified: seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is leased. receipt: of this lease. count: how many times it was leased, this one included."""
+
+    body: str
+    receipt: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue's state: messages waiting, messages leased, and how long the oldest that waits has waited (seconds; None
+    where the queue cannot tell)."""
+
+    waiting: int
+    in_flight: int
+    oldest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was given up. count: how many times it was leased. died: seconds since 1970."""
+
+    id: str
+    body: str
+    reason: str
+    count: int
+    died: float
