@@ -23,7 +23,7 @@ LEAST = {
     "search_area": 1000,
     "max_bytes": 1,
     "max_pixels": 1,
-    "lease": 1,
+    "lease": 0.1,
     "max_upload": 1,
     "web_threads": 1,
     "latency": 0.01,
