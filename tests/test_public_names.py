@@ -7,8 +7,8 @@ import visage
 
 NAMES = [
     "Answer", "Appearance", "Engine", "EnrollOptions", "Face", "Frame", "GalleryError", "InputError", "Job", "JobKind",
-    "Match", "MatchOptions", "ModelError", "Outcome", "Person", "Sampling", "Sighting", "StorageError", "UsageError",
-    "VisageError", "load_settings", "open_annotator", "open_engine",
+    "Match", "MatchOptions", "ModelError", "Outcome", "Person", "Sampling", "ServiceError", "Sighting", "StorageError",
+    "UsageError", "VisageError", "load_settings", "open_annotator", "open_engine",
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_a_face_in_a_turned_picture_is_found_at_its_place(quarters: int) -> None
     detector = FakeDetector(find_marks)
     finder = Finder(detector, video=False)
     ((found,),) = finder.find([Frame(lying)])
-    assert finder.rotation == 90 * quarters
+    assert finder.rotations[-1] == 90 * quarters
     for (x, y), color in zip(found.landmarks, COLORS, strict=True):
         assert (lying[int(y), int(x)] == color).all()
     x1, y1, x2, y2 = found.box
@@ -124,7 +124,7 @@ def test_a_sure_face_saves_the_turning_and_a_doubtful_one_does_not() -> None:
     assert len(sure.seen) == 1
     finder = Finder(doubtful, video=False)
     assert finder.find([Frame(pixels)])[0][0].score == 0.7  # turned it is no surer, so it stays as it was
-    assert finder.rotation == 0
+    assert finder.rotations[-1] == 0
     assert doubtful.seen == [(300, 400), (400, 300), (300, 400), (400, 300)]
 
 
@@ -136,13 +136,13 @@ def test_a_turn_must_make_it_clearly_surer() -> None:
     for gain, rotation in ((0.01, 0), (0.2, 90)):
         finder = Finder(FakeDetector(lambda pixels, gain=gain: find(pixels, gain)), video=False)  # type: ignore[misc]
         finder.find([Frame(pixels)])
-        assert finder.rotation == rotation
+        assert finder.rotations[-1] == rotation
 
 
 def test_where_no_turn_helps_there_is_no_face() -> None:
     finder = Finder(FakeDetector(lambda _: []), video=False)
     assert finder.find([Frame(picture(1))]) == [[]]
-    assert finder.rotation == 0
+    assert finder.rotations[-1] == 0
 
 
 def test_a_video_is_never_turned() -> None:

@@ -13,11 +13,12 @@
     │   ├── NoPersonError      nobody of that name or id
     │   └── OtherModelError    its vectors were made by another embedder
     ├── StorageError           the disk is full, read-only or gone; a bucket or a queue that cannot be reached
-    ├── NoObjectError          there is nothing under this key
-    ├── FleetError             instances cannot be counted, started or ended
-    ├── MessageError           a message in the queue that is none of ours
-    └── AccessError            who asks may not do that
-        └── NoKeyError         no API key, or one that is wrong or was revoked
+    └── ServiceError           something about the service around the engine
+        ├── NoObjectError      there is nothing under this key
+        ├── FleetError         instances cannot be counted, started or ended
+        ├── MessageError       a message in the queue that is none of ours
+        └── AccessError        who asks may not do that
+            └── NoKeyError     no API key, or one that is wrong or was revoked
 
 Doors translate them: the command line into exit codes, the web into statuses.
 """
@@ -80,19 +81,23 @@ class StorageError(VisageError):
     """The place where data is kept is full, read-only or gone."""
 
 
-class NoObjectError(VisageError):
+class ServiceError(VisageError):
+    """Something about the service around the engine."""
+
+
+class NoObjectError(ServiceError):
     """There is nothing under this key."""
 
 
-class FleetError(VisageError):
+class FleetError(ServiceError):
     """Instances cannot be counted, started or ended."""
 
 
-class MessageError(VisageError):
+class MessageError(ServiceError):
     """A message in the queue that is none of ours."""
 
 
-class AccessError(VisageError):
+class AccessError(ServiceError):
     """Who asks may not do that."""
 
 

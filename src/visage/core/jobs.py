@@ -1,17 +1,19 @@
 """`perform(job) -> Answer`: the only worker of work. Every door calls it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
 from visage.core.ahead import ahead
 from visage.core.answers import Answer, Comparison, Models
 from visage.core.enroll import Registrar, enroll
-from visage.core.errors import OtherModelError, UnreadableError, UsageError
+from visage.core.errors import OtherModelError, UnreadableError, UsageError, VisageError
 from visage.core.kit import Kit
-from visage.core.match import probabilities, rule_for
+from visage.core.match import Rule, probabilities, rule_for
 from visage.core.names import check_name
+from visage.core.photos import Lap, Photo, Stopwatch, perform_photos
 from visage.core.ports import Clip
 from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
 from visage.core.track import appearances
@@ -20,84 +22,97 @@ from visage.core.values import Face, Frame, Job, JobKind, Media, Sampling, Sight
 # Called with each frame that was looked at and what was seen in it: for progress, and for drawing.
 Watcher = Callable[[Frame, Sequence[Sighting], Media], None]
 
-Lap = Callable[[str], AbstractContextManager[None]]
-
 
 def perform(job: Job, kit: Kit, watch: Watcher | None = None) -> Answer:
     """Do the job. Raises `InputError` where a source is of no use, `GalleryError`, `ModelError`, `StorageError`."""
-    timings: dict[str, float] = {}
-    lap = _stopwatch(kit.clock, timings)
+    stopwatch = Stopwatch(kit.clock)
     sources = 2 if job.kind is JobKind.COMPARE else 1
     if len(job.sources) != sources:
         raise UsageError(f"{job.kind} takes {sources} source{'s' if sources > 1 else ''}, not {len(job.sources)}")
-    with lap("total"):
-        if job.kind is JobKind.RECOGNIZE:
-            return _recognize(job, kit, lap, timings, watch)
-        if job.kind is JobKind.DETECT:
-            return _detect(job, kit, lap, timings, watch)
-        if job.kind is JobKind.COMPARE:
-            return _compare(job, kit, lap, timings)
-        return _enroll(job, kit, lap, timings)
+    if job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}:
+        return _look(job, kit, stopwatch, watch)
+    with stopwatch.lap("total"):
+        return _compare(job, kit, stopwatch) if job.kind is JobKind.COMPARE else _enroll(job, kit, stopwatch)
 
 
-def _recognize(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watcher | None) -> Answer:
+def _look(job: Job, kit: Kit, stopwatch: Stopwatch, watch: Watcher | None) -> Answer:
+    if job.kind is JobKind.RECOGNIZE:
+        kit.gallery()  # without one, better to say so before anything is decoded
+    with ExitStack() as stack:
+        with stopwatch.lap("total"), stopwatch.lap("decode"):  # a photo is decoded as it is opened
+            clip = stack.enter_context(kit.decoder.open(job.sources[0], job.sampling))
+        if clip.media.is_video:
+            with stopwatch.lap("total"):
+                return _video_answer(job, clip, kit, stopwatch, watch)
+        photo = Photo(job, next(iter(clip.frames())), clip.media, stopwatch)
+    return _photo_answer(photo, kit, watch)
+
+
+def _photo_answer(photo: Photo, kit: Kit, watch: Watcher | None) -> Answer:
+    (answer,) = perform_photos([photo], kit)
+    if isinstance(answer, VisageError):
+        raise answer
+    _tell(watch, [photo.frame], answer.sightings, photo.media)
+    return answer
+
+
+def _video_answer(job: Job, clip: Clip, kit: Kit, stopwatch: Stopwatch, watch: Watcher | None) -> Answer:
+    lap = stopwatch.lap
+    gaze = _namer(job, kit, lap) if job.kind is JobKind.RECOGNIZE else _measurer(kit)
+    sightings: list[Sighting] = []
+    frames = 0
+    for batch, faces in _searched(clip, Finder(kit.detector, video=True), lap):
+        seen = gaze.see(batch, faces)
+        sightings += seen
+        frames += len(batch)
+        _tell(watch, batch, seen, clip.media)
+    return Answer(
+        kind=job.kind,
+        media=(clip.media,),
+        models=Models(kit.detector.name, kit.embedder.name if gaze.rule else None, kit.runtime()),
+        frames=frames,
+        sightings=tuple(sightings),
+        people=appearances(sightings, _step(job.sampling, clip.media)) if gaze.rule else (),
+        rule=gaze.rule,
+        timings=stopwatch.timings,
+    )
+
+
+@dataclass(frozen=True)
+class _Gaze:
+    """How the faces of a batch become sightings; by which rule they are named, if they are."""
+
+    see: Callable[[Sequence[Frame], Sequence[Sequence[Face]]], list[Sighting]]
+    rule: Rule | None = None
+
+
+def _namer(job: Job, kit: Kit, lap: Lap) -> _Gaze:
     collection = check_name(job.collection)
     gallery = kit.gallery()
     rule = rule_for(kit.card, job.match, gallery.size(collection))
     people = len(gallery.people(collection))
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
-    sightings: list[Sighting] = []
-    frames = 0
-    with _opened(job, kit, lap) as clip:
-        finder = Finder(kit.detector, video=clip.media.is_video)
-        for batch, faces in _searched(clip, finder, lap):
-            flat = [probe for found in probes(batch, faces, eyes) for probe in found]
-            seen = name(flat, gallery, collection, rule, people, eyes)
-            sightings += seen
-            frames += len(batch)
-            _tell(watch, batch, seen, clip.media)
-        media = clip.media
-    return Answer(
-        kind=job.kind,
-        media=(media,),
-        models=Models(kit.detector.name, kit.embedder.name, kit.runtime()),
-        frames=frames,
-        sightings=tuple(sightings),
-        people=appearances(sightings, _step(job.sampling, media)),
-        rotation=finder.rotation,
-        rule=rule,
-        timings=timings,
-    )
+
+    def see(batch: Sequence[Frame], faces: Sequence[Sequence[Face]]) -> list[Sighting]:
+        flat = [probe for found in probes(batch, faces, eyes) for probe in found]
+        return name(flat, gallery, collection, rule, people, eyes)
+
+    return _Gaze(see, rule)
 
 
-def _detect(job: Job, kit: Kit, lap: Lap, timings: dict[str, float], watch: Watcher | None) -> Answer:
-    sightings: list[Sighting] = []
-    frames = 0
-    with _opened(job, kit, lap) as clip:
-        finder = Finder(kit.detector, video=clip.media.is_video)
-        for batch, faces in _searched(clip, finder, lap):
-            seen = [
-                Sighting(frame.index, frame.time, face, quality)
-                for frame, found in zip(batch, faces, strict=True)
-                for face, quality in zip(found, measure(frame, found, kit.card)[1], strict=True)
-            ]
-            sightings += seen
-            frames += len(batch)
-            _tell(watch, batch, seen, clip.media)
-        media = clip.media
-    return Answer(
-        kind=job.kind,
-        media=(media,),
-        models=Models(kit.detector.name, None, kit.runtime()),
-        frames=frames,
-        sightings=tuple(sightings),
-        rotation=finder.rotation,
-        timings=timings,
-    )
+def _measurer(kit: Kit) -> _Gaze:
+    def see(batch: Sequence[Frame], faces: Sequence[Sequence[Face]]) -> list[Sighting]:
+        return [
+            Sighting(frame.index, frame.time, face, quality)
+            for frame, found in zip(batch, faces, strict=True)
+            for face, quality in zip(found, measure(frame, found, kit.card)[1], strict=True)
+        ]
+
+    return _Gaze(see)
 
 
-def _compare(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
-    (first, media1, _), (second, media2, _) = (_photo(source, kit, lap) for source in job.sources)
+def _compare(job: Job, kit: Kit, stopwatch: Stopwatch) -> Answer:
+    (first, media1, _), (second, media2, _) = (_photo(source, kit, stopwatch.lap) for source in job.sources)
     largest = max(first, key=lambda probe: probe.face.area, default=None)
     if largest is None or not second:
         source = (media2 if largest else media1).source
@@ -119,11 +134,11 @@ def _compare(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
             first=largest.face,
             second=second[nearest].face,
         ),
-        timings=timings,
+        timings=stopwatch.timings,
     )
 
 
-def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
+def _enroll(job: Job, kit: Kit, stopwatch: Stopwatch) -> Answer:
     if job.name is None:
         raise UsageError("to enroll somebody, give a name")
     person = (check_name(job.collection), check_name(job.name))
@@ -134,11 +149,11 @@ def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
             f"{person[0]!r} was enrolled with {made_by}, but {kit.card.name} is in use; to change everybody over: "
             f"visage people migrate, or to go back: visage models use {made_by}"
         )
-    found, media, frame = _photo(job.sources[0], kit, lap)
+    found, media, frame = _photo(job.sources[0], kit, stopwatch.lap)
     if media.problem:
         raise UnreadableError(media.source, f"{media.problem}; enroll from an undamaged copy")
     registrar = Registrar(gallery, kit.embedder.name, kit.card.threshold, kit.to_jpeg, kit.now, kit.new_id)
-    with lap("store"):
+    with stopwatch.lap("store"):
         enrollment = enroll(frame, found, person, job.sources[0], job.enroll, registrar)
     return Answer(
         kind=job.kind,
@@ -146,7 +161,7 @@ def _enroll(job: Job, kit: Kit, lap: Lap, timings: dict[str, float]) -> Answer:
         models=Models(kit.detector.name, kit.embedder.name, kit.runtime()),
         frames=1,
         enrollment=enrollment,
-        timings=timings,
+        timings=stopwatch.timings,
     )
 
 
@@ -161,18 +176,8 @@ def _photo(source: str, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:
     return probes([frame], faces, eyes)[0], media, frame
 
 
-@contextmanager
-def _opened(job: Job, kit: Kit, lap: Lap) -> Iterator[Clip]:
-    """The job's source; opening it counts as decoding, because a photo is decoded there."""
-    opening = kit.decoder.open(job.sources[0], job.sampling)
-    with ExitStack() as stack:
-        with lap("decode"):
-            clip = stack.enter_context(opening)
-        yield clip
-
-
 def _searched(clip: Clip, finder: Finder, lap: Lap) -> Iterator[tuple[list[Frame], list[list[Face]]]]:
-    """The frames in batches, each with its faces; of a video, the next batch is searched while this one is used.
+    """The frames in batches, each with its faces; the next batch is searched while this one is used.
 
     A third of the time goes to steps that keep only one core busy; side by side they fill each other's gaps.
     """
@@ -183,7 +188,7 @@ def _searched(clip: Clip, finder: Finder, lap: Lap) -> Iterator[tuple[list[Frame
                 faces = finder.find(batch)
             yield batch, faces
 
-    return ahead(search(), depth=1) if clip.media.is_video else search()
+    return ahead(search(), depth=1)
 
 
 def _step(sampling: Sampling, media: Media) -> float:
@@ -207,15 +212,3 @@ def _timed(frames: Iterator[Frame], lap: Lap) -> Iterator[Frame]:
         if frame is None:
             return
         yield frame
-
-
-def _stopwatch(clock: Callable[[], float], timings: dict[str, float]) -> Lap:
-    @contextmanager
-    def lap(stage: str) -> Iterator[None]:
-        start = clock()
-        try:
-            yield
-        finally:
-            timings[stage] = timings.get(stage, 0.0) + clock() - start
-
-    return lap

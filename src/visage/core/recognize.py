@@ -71,7 +71,7 @@ def batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 class Finder:
-    """Finds the faces of one source, batch after batch.
+    """Finds the faces of one video, batch after batch, or of photos.
 
     In a photo without a face, or with doubtful ones only, it looks again with the picture turned by 90, 180 and 270
     degrees, and what was found the surest counts. In a video a weak detection counts if there is a face at the same
@@ -82,16 +82,17 @@ class Finder:
         self._detector = detector
         self._video = video
         self._recent: list[tuple[float, Face]] = []
-        self.rotation = 0
+        self.rotations: list[int] = []
 
     def find(self, frames: Sequence[Frame]) -> list[list[Face]]:
-        """The faces of each frame. `rotation`: by how many degrees clockwise the last photo had to be turned."""
+        """The faces of each frame. `rotations`: by how many degrees clockwise each of them had to be turned."""
+        self.rotations = [0] * len(frames)
         if self._video:
             return self._steady(frames)
         found = self._detector.detect([frame.pixels for frame in frames])
         for i, frame in enumerate(frames):
             if _surest(found[i]) < self._detector.sure:
-                found[i], self.rotation = _rescue(frame, found[i], self._detector)
+                found[i], self.rotations[i] = _rescue(frame, found[i], self._detector)
         return found
 
     def _steady(self, frames: Sequence[Frame]) -> list[list[Face]]:

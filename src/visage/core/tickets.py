@@ -1,0 +1,167 @@
+"""A job on its way: the ticket that travels through the queue, and the result that is kept for it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from visage.core.answers import Answer
+from visage.core.errors import InputError, MessageError, VisageError
+from visage.core.values import EnrollOptions, Job, JobKind, MatchOptions, Sampling
+from visage.core.wire import answer_to_json
+
+ID = re.compile("[0-9a-f]{32}")
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A job, and what is to be known of it beside.
+
+    id: 32 hex digits, from which all its keys in the stores follow. job: its sources are keys in the input store.
+    names: what the client called them. reply: the mailbox of the web process that waits, or None. request: the id of
+    the HTTP request, for the logs. owner: the account that asked, empty where there are no accounts. print: a hash of
+    all that was asked, where the client gave an idempotency key; else empty. vectors: whether the result is to hold the
+    faces' embeddings, which are kept of nobody who did not ask for them. created: seconds since 1970.
+    """
+
+    id: str
+    job: Job
+    names: tuple[str, ...]
+    reply: str | None
+    request: str
+    owner: str
+    print: str
+    vectors: bool
+    created: float
+
+
+def input_key(ticket_id: str, number: int) -> str:
+    """Where the source of that number lies in the input store."""
+    return f"{ticket_id}/{number}"
+
+
+def ticket_key(ticket_id: str) -> str:
+    """Where the ticket lies in the input store."""
+    return f"{ticket_id}/ticket.json"
+
+
+def result_key(ticket_id: str) -> str:
+    """Where the result lies in the output store."""
+    return f"{ticket_id}/result.json"
+
+
+def progress_key(ticket_id: str) -> str:
+    """Where a worker notes in the output store how far into a video it has come."""
+    return f"{ticket_id}/progress.json"
+
+
+def try_key(ticket_id: str, number: int) -> str:
+    """Where a worker notes in the output store that it performs this job alone, for the number-th time."""
+    return f"{ticket_id}/try-{number}"
+
+
+def ticket_to_text(ticket: Ticket) -> str:
+    """One line of JSON."""
+    return json.dumps({"visage": VERSION, **asdict(ticket)}, separators=(",", ":"))
+
+
+def ticket_from_text(text: str) -> Ticket:
+    """Raises `MessageError` for whatever `ticket_to_text` did not write: the queue may hold other people's messages."""
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.get("visage") != VERSION:
+            raise MessageError("the message is no ticket of this version of Visage")
+        ticket = Ticket(
+            id=_text(data, "id"),
+            job=_job(data["job"]),
+            names=_texts(data, "names"),
+            reply=_text(data, "reply") if data["reply"] is not None else None,
+            request=_text(data, "request"),
+            owner=_text(data, "owner"),
+            print=_text(data, "print"),
+            vectors=_truth(data, "vectors"),
+            created=float(data["created"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MessageError(f"the message is no ticket: {error!r}") from error
+    if not ID.fullmatch(ticket.id) or len(ticket.names) != len(ticket.job.sources):
+        raise MessageError("the message is no ticket: its id or its names are none")
+    if list(ticket.job.sources) != [input_key(ticket.id, i) for i in range(len(ticket.names))]:
+        raise MessageError("the message is no ticket: it asks for other jobs' files")
+    return ticket
+
+
+def result_of(ticket: Ticket, answer: Answer, finished: float) -> dict[str, Any]:
+    """What is kept of a job that was done."""
+    names = dict(zip(ticket.job.sources, ticket.names, strict=True))
+    media = tuple(replace(one, source=names.get(one.source, one.source)) for one in answer.media)
+    answer = replace(answer, media=media)
+    return {**_head(ticket, "done", finished), "answer": answer_to_json(answer, vectors=ticket.vectors)}
+
+
+def failure_of(ticket: Ticket, error: VisageError, finished: float) -> dict[str, Any]:
+    """What is kept of a job that cannot be done: the kind of error, and what to tell the client."""
+    if isinstance(error, InputError):
+        names = dict(zip(ticket.job.sources, ticket.names, strict=True))
+        detail = f"{names.get(error.source, ticket.names[0] if ticket.names else 'the file')}: {error.reason}"
+    else:
+        detail = str(error)
+    return {**_head(ticket, "failed", finished), "error": {"kind": type(error).__name__, "detail": detail}}
+
+
+def result_to_bytes(result: Mapping[str, Any]) -> bytes:
+    return json.dumps(result, separators=(",", ":")).encode()
+
+
+def _head(ticket: Ticket, status: str, finished: float) -> dict[str, Any]:
+    return {
+        "id": ticket.id,
+        "status": status,
+        "kind": ticket.job.kind.value,
+        "request": ticket.request,
+        "created": round(ticket.created, 3),
+        "finished": round(finished, 3),
+    }
+
+
+def _job(data: Mapping[str, Any]) -> Job:
+    match, sampling, enroll = data["match"], data["sampling"], data["enroll"]
+    return Job(
+        kind=JobKind(data["kind"]),
+        sources=_texts(data, "sources"),
+        collection=_text(data, "collection"),
+        name=_text(data, "name") if data["name"] is not None else None,
+        match=MatchOptions(
+            float(match["stranger_rate"]), _number(match, "threshold"), nearest=_truth(match, "nearest")
+        ),
+        sampling=Sampling(_number(sampling, "seconds"), _count(sampling, "frames")),
+        enroll=EnrollOptions(largest=_truth(enroll, "largest"), force=_truth(enroll, "force")),
+    )
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    if not isinstance(data[key], str):
+        raise TypeError(f"{key} is no text")
+    return str(data[key])
+
+
+def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    if not isinstance(data[key], list) or not all(isinstance(one, str) for one in data[key]):
+        raise TypeError(f"{key} is no list of texts")
+    return tuple(data[key])
+
+
+def _number(data: Mapping[str, Any], key: str) -> float | None:
+    return None if data[key] is None else float(data[key])
+
+
+def _count(data: Mapping[str, Any], key: str) -> int | None:
+    return None if data[key] is None else int(data[key])
+
+
+def _truth(data: Mapping[str, Any], key: str) -> bool:
+    if not isinstance(data[key], bool):
+        raise TypeError(f"{key} is neither true nor false")
+    return bool(data[key])
