@@ -6,14 +6,21 @@ BIN := $(VENV)/bin
 # PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
 TORCH_INDEX ?=
 SAMPLES := .samples
+# For make package: what runs the networks on instances (openvino, torch, or both), and where to copy the release.
+RUNTIMES ?= openvino
+BUCKET ?=
+# Linters for AWS templates; their pinned packages do not go together with ours, nor with each other's.
+TOOLS := .tools
 
-.PHONY: help setup demo test lint types laws bench clean
+.PHONY: help setup demo test lint types laws bench package tools clean
 
 help:
 	@echo "make demo   set up, and recognize the sample photos"
 	@echo "make test   set up, and run lint, types, import law and tests"
 	@echo "make bench  set up, and measure speed and accuracy"
 	@echo "make setup  only set up (.venv)"
+	@echo "make package  make a release for AWS in dist/deploy (RUNTIMES='openvino torch', BUCKET=...); scalable/README.md"
+	@echo "make tools  install the linters for AWS templates (.tools), which make test then uses"
 	@echo "make clean  delete .venv and everything made by these commands in this folder"
 
 setup: $(VENV)/.ready
@@ -52,5 +59,18 @@ bench: $(SAMPLES)/.ready
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/speed.py
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/accuracy.py
 
+package: setup
+	$(BIN)/python scalable/package.py dist/deploy $(RUNTIMES:%=--runtime %) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(TORCH_INDEX),--index $(TORCH_INDEX))
+
+tools: $(TOOLS)/sam/.ready $(TOOLS)/checkov/.ready
+
+# The lists are complete, so nothing is resolved.
+$(TOOLS)/%/.ready: scalable/tools/%.txt
+	rm -rf $(TOOLS)/$*
+	$(PYTHON) -m venv $(TOOLS)/$*
+	@echo '*' > $(TOOLS)/.gitignore
+	$(TOOLS)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(SAMPLES) demo-output
+	rm -rf $(VENV) $(SAMPLES) $(TOOLS) dist/deploy demo-output

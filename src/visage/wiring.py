@@ -4,10 +4,11 @@ Heavy packages are imported inside these functions, or inside those of `nets/bui
 needs them is asked for.
 """
 
+import secrets
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -15,9 +16,11 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
-from visage.core.errors import ModelError, UsageError
+from visage.core.errors import ModelError, NoObjectError, UsageError
+from visage.core.keyring import Keyring
 from visage.core.kit import Kit
-from visage.core.ports import Annotator, Detector, Embedder, Gallery
+from visage.core.ports import Annotator, Detector, Embedder, Fleet, Gallery, Objects, Queue, Replies, Station
+from visage.core.publish import Publisher
 from visage.core.values import MatchOptions
 from visage.core.verification import Roc, Verification
 from visage.media.annotator import Annotator as FileAnnotator
@@ -65,13 +68,124 @@ def open_engine(settings: Settings | None = None) -> Engine:
 
 
 def open_gallery(url: str, *, create: bool = False) -> Gallery:
-    """The gallery at `sqlite:///path`. Raises `NoGalleryError` where it is missing and `create` is not set."""
-    from visage.sqlite.gallery import SqliteGallery
+    """The gallery at `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`, or, only to be read, the published
+    copy at `s3://BUCKET/.../NAME` or `file:///.../NAME`.
 
-    scheme, found, path = url.partition(":///")
-    if scheme != "sqlite" or not found or not path:
-        raise UsageError(f"{url!r} is no gallery; galleries are sqlite:///PATH")
-    return SqliteGallery(Path(path).expanduser(), create=create)
+    Raises `NoGalleryError` where it is missing and `create` is not set, `UsageError` for another URL."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
+        from visage.sqlite.gallery import SqliteGallery
+
+        return SqliteGallery(Path(rest[1:]).expanduser(), create=create)
+    if scheme in {"postgresql", "postgres"}:
+        try:
+            from visage.postgres.gallery import PostgresGallery
+        except ImportError as error:  # psycopg is not there, or not the library it is built on
+            raise UsageError("for a gallery in PostgreSQL psycopg is needed: pip install 'visage[postgres]'") from error
+        return PostgresGallery(url, create=create)
+    if scheme in {"s3", "file"}:
+        from visage.sqlite.published import PublishedGallery
+
+        store, key = _published_place(url)
+        return PublishedGallery(open_objects(store), key, place=url)
+    raise UsageError(  # without the URL, which may hold a password
+        f"{scheme!r} is no kind of gallery; they are sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, "
+        "and the published s3://BUCKET/NAME and file:///PATH"
+    )
+
+
+def open_publisher(url: str, gallery: Gallery) -> Publisher:
+    """Keeps `s3://BUCKET/.../NAME` or `file:///.../NAME` level with the gallery, which must not be a published copy
+    itself. Raises `UsageError`, and `GalleryError` where a file of another kind is in the way."""
+    from visage.sqlite.published import PublishedGallery, check_place, pack
+
+    if isinstance(gallery, PublishedGallery):  # it may be older than what it would be written over
+        raise UsageError("the gallery is itself a published copy; publish from the one it was made from")
+    store, key = _published_place(url)
+    objects = open_objects(store)
+    if store.startswith("file:"):
+        with suppress(NoObjectError), objects.as_file(key) as path:
+            check_place(Path(path))
+    return Publisher(gallery, objects, key, pack)
+
+
+def _published_place(url: str) -> tuple[str, str]:
+    """The URL of the store, and the key in it."""
+    store, _, key = url.rpartition("/")
+    if not store.startswith(("s3://", "file:///")) or not key:
+        raise UsageError("a published gallery is s3://BUCKET/.../NAME or file:///.../NAME, as in .../gallery.sqlite")
+    return store, key
+
+
+def open_objects(url: str) -> Objects:
+    """The object store at `file:///PATH`, `s3://BUCKET/PREFIX` or `memory:///`. Raises `UsageError` for another URL."""
+    from visage.objects.store import open_store
+
+    return open_store(url)
+
+
+def open_queue(settings: Settings) -> Queue:
+    """The queue at `sqlite:///PATH` or `sqs://NAME`. Raises `UsageError`, `StorageError`."""
+    scheme, name = _split(settings.queue_url, "queue", "sqlite:///PATH or sqs://NAME")
+    if scheme == "sqlite":
+        from visage.sqlite.queue import SqliteQueue
+
+        return SqliteQueue(Path(name).expanduser(), lease=settings.lease)
+    from visage.aws.sqs import SqsQueue
+
+    return SqsQueue(name, lease=settings.lease)
+
+
+def open_replies(settings: Settings) -> Replies:
+    """The reply queues that go with the queue: in the same file, or named after it. Raises as `open_queue` does."""
+    scheme, name = _split(settings.queue_url, "queue", "sqlite:///PATH or sqs://NAME")
+    if scheme == "sqlite":
+        from visage.sqlite.replies import SqliteReplies
+
+        return SqliteReplies(Path(name).expanduser())
+    from visage.aws.sqs_replies import SqsReplies
+
+    return SqsReplies(name.rsplit("/", 1)[-1].removesuffix("-req-queue"))
+
+
+def _split(url: str, noun: str, known: str) -> tuple[str, str]:
+    scheme, _, name = url.partition("://")
+    if scheme == "sqlite":
+        name = name.removeprefix("/")
+    if scheme not in {"sqlite", "sqs"} or not name:
+        raise UsageError(f"{url!r} is no {noun}; give {known}")
+    return scheme, name
+
+
+def open_station(kind: str, settings: Settings) -> Station:
+    """Where a worker works: `alone`, at the `pipe` of a fleet, or on an EC2 `instance` of settings.fleet."""
+    from visage.processes.station import LoneStation, PipeStation
+
+    if kind == "instance":
+        from visage.aws.station import InstanceStation
+
+        return InstanceStation(settings.fleet.removeprefix("asg:"))
+    return PipeStation.standard() if kind == "pipe" else LoneStation()
+
+
+def open_fleet(settings: Settings, command: Sequence[str], *, limit: int) -> Fleet:
+    """The app tier: `processes:` of this machine, each run by `command`, `limit` at most; or the Auto Scaling group
+    `asg:NAME`. Raises `UsageError`."""
+    scheme, _, name = settings.fleet.partition(":")
+    if scheme == "processes" and not name.strip("/"):
+        from visage.processes.fleet import ProcessFleet
+
+        return ProcessFleet(command, limit=limit)
+    if scheme == "asg" and name:
+        from visage.aws.fleet import GroupFleet
+
+        return GroupFleet(name.strip("/"))
+    raise UsageError(f"{settings.fleet!r} is no fleet; give processes: or asg:NAME")
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """The API keys. Nothing is made or read before the first call."""
+    return Keyring(open_objects(settings.keys_url), now=time.time, new_secret=lambda: secrets.token_urlsafe(32))
 
 
 @contextmanager

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from tests.postgres.server import server  # noqa: F401 - a fixture
 
 import visage
 from visage.core.errors import GalleryError, NoPersonError, OtherModelError, UsageError
 from visage.core.ports import Gallery
 from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
+from visage.postgres.gallery import PostgresGallery
 from visage.sqlite.gallery import SqliteGallery
 
 QUALITY = Quality(size=80.5, sharpness=0.7, yaw=-3.0, pitch=1.5, roll=0.25, score=0.9)
@@ -34,17 +36,23 @@ class Store:
     code: str
 
 
-def sqlite(folder: Path) -> Store:
-    path = folder / "gallery.sqlite"
+def sqlite(request: pytest.FixtureRequest) -> Store:
+    path = request.getfixturevalue("tmp_path") / "gallery.sqlite"
     code = "from visage.sqlite.gallery import SqliteGallery; from pathlib import Path; "
     return Store(
         lambda: SqliteGallery(path, create=True), f"{code}gallery = SqliteGallery(Path({str(path)!r}), create=True)"
     )
 
 
-@pytest.fixture(params=[sqlite], ids=lambda adapter: adapter.__name__)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    made: Store = request.param(tmp_path)
+def postgresql(request: pytest.FixtureRequest) -> Store:
+    url = request.getfixturevalue("server").database()
+    code = "from visage.postgres.gallery import PostgresGallery; "
+    return Store(lambda: PostgresGallery(url, create=True), f"{code}gallery = PostgresGallery({url!r}, create=True)")
+
+
+@pytest.fixture(params=[sqlite, postgresql], ids=lambda adapter: adapter.__name__)
+def store(request: pytest.FixtureRequest) -> Store:
+    made: Store = request.param(request)
     return made
 
 
@@ -94,7 +102,9 @@ gallery.close()
 
 
 def test_an_empty_collection(gallery: Gallery) -> None:
+    assert gallery.collections() == []
     assert gallery.people("nowhere") == []
+    assert gallery.population("nowhere") == 0
     assert list(gallery.faces("nowhere")) == []
     assert list(gallery.faces("nowhere", "nobody")) == []
     assert gallery.model("nowhere") is None
@@ -130,7 +140,47 @@ def test_people_gather_faces(gallery: Gallery) -> None:
     assert gallery.people("c")[1] == second == gallery.person("c", "bob") == gallery.person("c", second.id)
     assert [kept.source for kept in gallery.faces("c")] == ["1.jpg", "2.jpg", "3.jpg"]
     assert [kept.source for kept in gallery.faces("c", second.id)] == ["1.jpg", "2.jpg"]
-    assert (gallery.size("c"), gallery.model("c")) == (3, "one")
+    assert (gallery.size("c"), gallery.population("c"), gallery.model("c")) == (3, 2, "one")
+
+
+def test_crops_may_be_left_out(gallery: Gallery) -> None:
+    given = [face(seed, crop=b"\xff\xd8jpeg") for seed in range(3)]
+    for seed, one in enumerate(given):
+        gallery.add("c", f"p{seed % 2}", one)
+    assert [kept.id for kept in gallery.faces("c", crops=False)] == [one.id for one in given]
+    assert {kept.crop for kept in gallery.faces("c", crops=False)} == {None}
+    assert {kept.crop for kept in gallery.faces("c")} == {b"\xff\xd8jpeg"}
+    first = gallery.person("c", "p0").id
+    assert [kept.id for kept in gallery.faces("c", first, crops=False)] == [given[0].id, given[2].id]
+
+
+def test_every_change_makes_a_new_version(store: Store, gallery: Gallery) -> None:
+    """In both orders of emptying two collections, so that the same contents come back again and again."""
+    seen = [gallery.version()]
+
+    def changed() -> None:
+        assert gallery.version() not in seen
+        with closing(store.open()) as other:
+            assert other.version() == gallery.version()
+        seen.append(gallery.version())
+
+    for order in (("c", "d"), ("d", "c")):
+        for name in order:
+            given = face(1)
+            person = gallery.add(name, "Ada", given)
+            changed()
+            gallery.rename(name, person.id, "Eve")
+            changed()
+            gallery.replace_vectors(name, [given.id], probes(2))
+            changed()
+        assert gallery.collections() == ["c", "d"]
+        for name in order:
+            gallery.remove(name, gallery.person(name, "Eve").id)
+            changed()
+    with pytest.raises(NoPersonError):
+        gallery.rename("c", "nobody", "Eve")
+    gallery.search("c", probes(1), 1)
+    assert gallery.version() == seen[-1]
 
 
 def test_more_faces_than_are_read_at_once(gallery: Gallery) -> None:
@@ -424,6 +474,8 @@ def test_against_a_plain_model(store: Store) -> None:
         @invariant()
         def agrees(self) -> None:
             assert {p.name: p.faces for p in reader.people(self.name)} == {n: len(f) for n, f in self.kept.items()}
+            assert (self.name in reader.collections()) == bool(self.kept)
+            assert reader.population(self.name) == len(self.kept)
             assert reader.size(self.name) == sum(map(len, self.kept.values()))
             assert reader.model(self.name) == (self.model if self.kept else None)
             (row,) = reader.search(self.name, probes(5, model=self.model), 3)

@@ -103,6 +103,9 @@ MODEL: Schema = {
 }  # fmt: skip
 
 
+ACCOUNT = {"id": TEXT, "name": TEXT, "role": {"enum": ["read", "recognize", "enroll", "admin"]}}
+
+
 def answers(answer: Schema) -> Schema:
     return record(answers=many(answer), errors=many(ERROR))
 
@@ -137,6 +140,9 @@ SCHEMAS: dict[str, Schema] = {
     "models fetch": record(name=TEXT, files=many(TEXT, 1)),
     "models use": record({"embedder": TEXT, "detector": TEXT}),
     "models add": MODEL,
+    "keys create": record(**ACCOUNT, key=TEXT),
+    "keys list": record(keys=many(record(**ACCOUNT, created=NUMBER, revoked=maybe(NUMBER)))),
+    "keys revoke": record(revoked=record(**ACCOUNT)),
     "doctor": record(
         {"people": COUNT, "faces": COUNT, "advice": many(TEXT), "detector": TEXT, "embedder": TEXT, "runtime": TEXT,
          "cpu": TEXT, "self_test": TEXT},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from visage.core.errors import OtherModelError
-from visage.core.transfer import Copied, copy_collection
+from visage.core.transfer import Copied, copy_collection, copy_gallery
 from visage.core.values import EnrolledFace, Quality
 from visage.sqlite.gallery import SqliteGallery
 
@@ -87,3 +87,24 @@ def test_another_model_is_refused(source: SqliteGallery, target: SqliteGallery) 
 def test_nothing_to_copy(source: SqliteGallery, target: SqliteGallery) -> None:
     assert copy_collection(source, target, "nowhere", "c") == Copied(0, 0, 0)
     assert target.people("c") == []
+
+
+def test_a_whole_gallery(source: SqliteGallery, target: SqliteGallery) -> None:
+    source.add("d", "王", face(9, "other"))
+    told: list[None] = []
+    copied = copy_gallery(source, target, source.collections(), lambda: told.append(None))
+    assert copied == {"c": Copied(people=2, faces=4, skipped=0), "d": Copied(people=1, faces=1, skipped=0)}
+    assert len(told) == 5
+    assert target.collections() == ["c", "d"]
+    assert [target.people(name) for name in ("c", "d")] == [source.people(name) for name in ("c", "d")]
+    assert copy_gallery(source, target, ["d"])["d"] == Copied(people=0, faces=0, skipped=1)
+
+
+def test_one_collection_of_another_model_keeps_all_from_being_copied(
+    source: SqliteGallery, target: SqliteGallery
+) -> None:
+    source.add("d", "Eve", face(9))
+    target.add("d", "Eve", face(9, "other"))
+    with pytest.raises(OtherModelError):
+        copy_gallery(source, target, ["c", "d"])
+    assert target.collections() == ["d"]

@@ -17,6 +17,8 @@
         ├── NoObjectError      there is nothing under this key
         ├── FleetError         instances cannot be counted, started or ended
         ├── MessageError       a message in the queue that is none of ours
+        ├── DeadlyError        a job that ended its worker whenever it was performed
+        ├── FaultError         a fault of Visage itself, which the log has in full
         └── AccessError        who asks may not do that
             └── NoKeyError     no API key, or one that is wrong or was revoked
 
@@ -95,6 +97,14 @@ class FleetError(ServiceError):
 
 class MessageError(ServiceError):
     """A message in the queue that is none of ours."""
+
+
+class DeadlyError(ServiceError):
+    """A job that ended its worker whenever it was performed."""
+
+
+class FaultError(ServiceError):
+    """A fault of Visage itself, which the log has in full."""
 
 
 class AccessError(ServiceError):

@@ -111,16 +111,29 @@ class Gallery(Protocol):
     meet. After `close` every call raises `GalleryError`.
     """
 
+    def version(self) -> str:
+        """A text that changes with every change to any collection."""
+        ...
+
+    def collections(self) -> list[str]:
+        """The names of those that have a face, sorted."""
+        ...
+
     def people(self, collection: str) -> list[Person]:
         """Everybody, by name without regard to case. Empty where the collection does not exist."""
+        ...
+
+    def population(self, collection: str) -> int:
+        """How many people are enrolled."""
         ...
 
     def person(self, collection: str, name: str) -> Person:
         """The person of that name or id; an id goes before a name. Raises `NoPersonError`."""
         ...
 
-    def faces(self, collection: str, person_id: str | None = None) -> Iterator[EnrolledFace]:
+    def faces(self, collection: str, person_id: str | None = None, *, crops: bool = True) -> Iterator[EnrolledFace]:
         """The enrolled faces of one person, or of all, in the order of enrollment; none where there is no such person.
+        crops: read them too, where they are kept.
 
         Read page by page: a face added or removed meanwhile may or may not be seen.
         """
@@ -174,8 +187,9 @@ class Objects(Protocol):
     """Bytes under keys, in a folder, a bucket or memory. Several threads and processes may use one store.
 
     A key is parts joined by `/`, at most 512 characters long. A part is made of letters, digits, `.`, `_`, `-`, and of
-    what else is printable and no backslash; it is neither empty nor `.` nor `..`. Any other key is a `UsageError`,
-    so no key leads out of the store. Every call may raise `StorageError`, which is worth a retry.
+    what else is printable and no backslash; it is at most 255 bytes long in UTF-8, and neither empty nor `.`, `..` nor
+    `.visage`, which a folder keeps for itself. Any other key is a `UsageError`, so no key leads out of the store. In a
+    folder a key cannot be both an object and a folder of others (`StorageError`). Every call may raise `StorageError`, which is worth a retry.
     """
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
@@ -334,4 +348,8 @@ class Station(Protocol):
 
     def leaving(self) -> bool:
         """Whether it has to go soon: take nothing more, finish or give back what is in hand."""
+        ...
+
+    def leave(self) -> None:
+        """Its user wants it to go: `leaving` from now on. For the handler of a signal."""
         ...

@@ -1,5 +1,6 @@
 """Copy a collection from one gallery to another: export, import, and moving to another kind of gallery."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from visage.core.errors import OtherModelError
@@ -16,7 +17,23 @@ class Copied:
     skipped: int
 
 
-def copy_collection(source: Gallery, target: Gallery, from_collection: str, to_collection: str) -> Copied:
+def copy_gallery(
+    source: Gallery, target: Gallery, collections: Sequence[str], told: Callable[[], None] = lambda: None
+) -> dict[str, Copied]:
+    """Copy these collections, each under its name, as `copy_collection` does. Raises `OtherModelError` before anything
+    is copied. told: called once for each face of `source`."""
+    for name in collections:
+        _check_models(source, target, name, name)
+    return {name: copy_collection(source, target, name, name, told) for name in collections}
+
+
+def copy_collection(
+    source: Gallery,
+    target: Gallery,
+    from_collection: str,
+    to_collection: str,
+    told: Callable[[], None] = lambda: None,
+) -> Copied:
     """Add everybody in `from_collection` of `source` to `to_collection` of `target`, changing nobody who is there.
 
     People are the same if their id is, and failing that if their name is. A face is there already, whosever it is, if
@@ -26,15 +43,10 @@ def copy_collection(source: Gallery, target: Gallery, from_collection: str, to_c
     It can be broken off and started again at any time. Raises `OtherModelError` before anything is copied, and what
     the two galleries raise.
     """
-    theirs, ours = source.model(from_collection), target.model(to_collection)
-    if theirs and ours and theirs != ours:
-        raise OtherModelError(
-            f"{from_collection!r} was enrolled with the model {theirs!r}, {to_collection!r} with {ours!r}; "
-            "bring one of them to the other's model with `visage people migrate` first"
-        )
+    _check_models(source, target, from_collection, to_collection)
     names = {person.id: person.name for person in target.people(to_collection)}
     people = len(names)
-    present = {mark for face in target.faces(to_collection) for mark in _marks(face)}
+    present = {mark for face in target.faces(to_collection, crops=False) for mark in _marks(face)}
     added = skipped = 0
     for person in source.people(from_collection):
         for face in source.faces(from_collection, person.id):
@@ -45,7 +57,17 @@ def copy_collection(source: Gallery, target: Gallery, from_collection: str, to_c
                 added += 1
             else:
                 skipped += 1
-    return Copied(len(target.people(to_collection)) - people, added, skipped)
+            told()
+    return Copied(target.population(to_collection) - people, added, skipped)
+
+
+def _check_models(source: Gallery, target: Gallery, from_collection: str, to_collection: str) -> None:
+    theirs, ours = source.model(from_collection), target.model(to_collection)
+    if theirs and ours and theirs != ours:
+        raise OtherModelError(
+            f"{from_collection!r} was enrolled with the model {theirs!r}, {to_collection!r} with {ours!r}; "
+            "bring one of them to the other's model with `visage people migrate` first"
+        )
 
 
 def _marks(face: EnrolledFace) -> set[str | tuple[str, bytes]]:

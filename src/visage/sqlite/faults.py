@@ -20,7 +20,7 @@ _DAMAGED = "it is damaged, or not a gallery of Visage; name another file, or put
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path | str) -> Iterator[None]:
     """Turn what SQLite and the file system raise about `path` into `StorageError` and `GalleryError`."""
     try:
         yield

@@ -1,136 +1,161 @@
-"""Rows of the gallery's tables, read and written as the core's records."""
+"""Rows of the gallery's tables in SQLite, read and written as the core's records."""
 
 import json
-import re
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visage.core.errors import NoPersonError
-from visage.core.names import lookup_name
-from visage.core.values import EnrolledFace, Person, Quality
+from visage.core.tables import Collection, VectorRow, little_endian
+from visage.core.values import Embeddings, EnrolledFace, Person, Quality
 
 _PERSON = """SELECT p.number, p.id, p.name, c.name, (SELECT count(*) FROM faces WHERE person = p.number), p.created
     FROM people p JOIN collections c ON c.number = p.collection"""
-_FACE = """SELECT f.number, f.id, p.id, f.vector, crops.jpeg, f.landmarks, f.source, f.digest, f.quality, f.created
-    FROM faces f JOIN people p ON p.number = f.person LEFT JOIN crops ON crops.face = f.number"""
+_FACE = "SELECT f.number, f.id, p.id, f.vector, f.landmarks, f.source, f.digest, f.quality, f.created"
+_ROWS = 8192  # vectors read at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """A row of the table. size: faces; version: grows with every change."""
+class SqliteTables:
+    """`core.tables.Tables` as of the transaction that a connection is in."""
 
-    number: int
-    name: str
-    model: str
-    dimension: int
-    size: int
-    version: int
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def version(self) -> str:
+        """The last number given to a collection, how many there are, their changes: no two moments share all three.
+
+        For as long as no collection comes, one can only go, and as long as none goes, every change adds one."""
+        query = """SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'collections'), count(*), sum(version)
+            FROM collections"""
+        return ".".join(str(value or 0) for value in self._db.execute(query).fetchone())
+
+    def collections(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT name FROM collections")]
+
+    def collection(self, name: str) -> Collection | None:
+        query = "SELECT number, name, model, dimension, size, version FROM collections WHERE name = ?"
+        row = self._db.execute(query, (name,)).fetchone()
+        return Collection(*row) if row else None
+
+    def people(self, collection: Collection) -> list[Person]:
+        rows = self._db.execute(f"{_PERSON} WHERE c.number = ?", (collection.number,))
+        return [Person(*row[1:]) for row in rows]
+
+    def population(self, collection: Collection) -> int:
+        return self._number("SELECT count(*) FROM people WHERE collection = ?", collection.number)
+
+    def person(self, collection: Collection, **by: int | str) -> tuple[int, Person] | None:
+        ((column, value),) = by.items()
+        row = self._db.execute(
+            f"{_PERSON} WHERE c.number = ? AND p.{column} = ?", (collection.number, value)
+        ).fetchone()
+        return (row[0], Person(*row[1:])) if row else None
+
+    def owner(self, collection: Collection, face_id: str) -> int | None:
+        query = "SELECT person FROM faces WHERE collection = ? AND id = ?"
+        row = self._db.execute(query, (collection.number, face_id)).fetchone()
+        return row[0] if row else None
+
+    def faces(
+        self, collection: Collection, person: int | None, after: int, limit: int, *, crops: bool
+    ) -> list[tuple[int, EnrolledFace]]:
+        crop, join = ("crops.jpeg", "LEFT JOIN crops ON crops.face = f.number") if crops else ("NULL", "")
+        where, key = ("collection", collection.number) if person is None else ("person", person)
+        query = f"""{_FACE}, {crop} FROM faces f JOIN people p ON p.number = f.person {join}
+            WHERE f.{where} = ? AND f.number > ? ORDER BY f.number LIMIT ?"""
+        return [(row[0], _face(collection.model, *row[1:])) for row in self._db.execute(query, (key, after, limit))]
+
+    def face_ids(self, collection: Collection) -> list[str]:
+        rows = self._db.execute("SELECT id FROM faces WHERE collection = ?", (collection.number,))
+        return [face_id for (face_id,) in rows]
+
+    def face_numbers(self, collection: Collection) -> NDArray[np.int64]:
+        rows = self._db.execute("SELECT number FROM faces WHERE collection = ?", (collection.number,))
+        return np.fromiter((number for (number,) in rows), np.int64)
+
+    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+        query = """SELECT f.number, p.id, p.name, f.id FROM faces f JOIN people p ON p.number = f.person
+            WHERE f.number IN (SELECT value FROM json_each(?))"""
+        rows = self._db.execute(query, (json.dumps(faces),))
+        return {number: (person, name, face) for number, person, name, face in rows}
+
+    def changed(self, collection: Collection, since: int) -> int:
+        query = "SELECT count(*) FROM faces WHERE collection = ? AND changed > ?"
+        return self._number(query, collection.number, since)
+
+    def vectors(self, collection: Collection, since: int | None) -> Iterator[Sequence[VectorRow]]:
+        query = "SELECT number, person, vector FROM faces WHERE collection = ?"
+        if since is None:
+            rows = self._db.execute(f"{query} ORDER BY number", (collection.number,))
+        else:
+            rows = self._db.execute(f"{query} AND changed > ?", (collection.number, since))
+        while chunk := rows.fetchmany(_ROWS):
+            yield chunk
+
+    def add_collection(self, name: str, model: str, dimension: int) -> Collection:
+        statement = "INSERT INTO collections (name, model, dimension, size, version) VALUES (?, ?, ?, 0, 0)"
+        return Collection(self._insert(statement, name, model, dimension), name, model, dimension, 0, 0)
+
+    def add_person(self, collection: Collection, person_id: str | None, name: str, created: float) -> int:
+        statement = "INSERT INTO people (collection, id, name, created) VALUES (?, ?, ?, ?)"
+        return self._insert(statement, collection.number, person_id or uuid.uuid4().hex, name, created)
+
+    def add_face(self, collection: Collection, person: int, face: EnrolledFace) -> None:
+        statement = """INSERT INTO faces
+            (collection, person, id, changed, vector, landmarks, source, digest, quality, created)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        number = self._insert(
+            statement,
+            collection.number,
+            person,
+            face.id,
+            collection.version + 1,
+            little_endian(face.vector),
+            little_endian(face.landmarks),
+            face.source.encode("utf-8", "backslashreplace").decode(),  # a file's name need not be Unicode
+            face.digest,
+            json.dumps(asdict(face.quality)),
+            face.created,
+        )
+        if face.crop is not None:
+            self._db.execute("INSERT INTO crops (face, jpeg) VALUES (?, ?)", (number, face.crop))
+
+    def rename(self, person: int, name: str) -> None:
+        self._db.execute("UPDATE people SET name = ? WHERE number = ?", (name, person))
+
+    def erase(self, person: int) -> None:
+        self._db.execute("DELETE FROM faces WHERE person = ?", (person,))
+        self._db.execute("DELETE FROM people WHERE number = ?", (person,))
+        self._db.execute("UPDATE wipe SET owed = owed + 1")
+
+    def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None:
+        rows = zip(map(little_endian, vectors.vectors), face_ids, strict=True)
+        statement = "UPDATE faces SET vector = ?, changed = ? WHERE collection = ? AND id = ?"
+        self._db.executemany(
+            statement, ((data, collection.version + 1, collection.number, face) for data, face in rows)
+        )
+        statement = "UPDATE collections SET model = ?, dimension = ? WHERE number = ?"
+        self._db.execute(statement, (vectors.model, vectors.vectors.shape[1], collection.number))
+
+    def bump(self, collection: Collection, faces: int) -> None:
+        statement = "UPDATE collections SET version = version + 1, size = size + ? WHERE number = ?"
+        self._db.execute(statement, (faces, collection.number))
+        if faces < 0:
+            self._db.execute("DELETE FROM collections WHERE number = ? AND size = 0", (collection.number,))
+
+    def _insert(self, statement: str, *values: object) -> int:
+        return int(self._db.execute(statement, values).lastrowid or 0)
+
+    def _number(self, query: str, *values: object) -> int:
+        return int(self._db.execute(query, values).fetchone()[0])
 
 
-def read_collection(db: sqlite3.Connection, name: str) -> Collection | None:
-    query = "SELECT number, name, model, dimension, size, version FROM collections WHERE name = ?"
-    row = db.execute(query, (lookup_name(name),)).fetchone()
-    return Collection(*row) if row else None
-
-
-def read_people(db: sqlite3.Connection, collection: Collection) -> list[Person]:
-    rows = db.execute(f"{_PERSON} WHERE c.number = ?", (collection.number,))
-    return [Person(*row[1:]) for row in rows]
-
-
-def find_person(db: sqlite3.Connection, collection: Collection, **by: int | str) -> tuple[int, Person] | None:
-    """The number and record of a person by `number`, `id` or `name`."""
-    ((column, value),) = by.items()
-    row = db.execute(f"{_PERSON} WHERE c.number = ? AND p.{column} = ?", (collection.number, value)).fetchone()
-    return (row[0], Person(*row[1:])) if row else None
-
-
-def need_person(db: sqlite3.Connection, name: str, person: str, *, by_name: bool) -> tuple[Collection, int, Person]:
-    """The person of that id (or, with by_name, of that name) in the collection `name`. Raises `NoPersonError`."""
-    collection = read_collection(db, name)
-    if collection:
-        key = lookup_name(person)
-        found = find_person(db, collection, id=key) or (find_person(db, collection, name=key) if by_name else None)
-        if found:
-            return collection, *found
-    raise NoPersonError(f"nobody is enrolled as {person!r} in {name!r}; `visage people list` shows who is")
-
-
-def read_faces(
-    db: sqlite3.Connection, collection: Collection, person_id: str | None, after: int, limit: int
-) -> list[tuple[int, EnrolledFace]]:
-    """The next `limit` faces, of everybody or of one person, with numbers above `after`."""
-    if person_id is None:
-        where, key = "f.collection = ?", collection.number
-    elif found := find_person(db, collection, id=lookup_name(person_id)):
-        where, key = "f.person = ?", found[0]
-    else:
-        return []
-    rows = db.execute(f"{_FACE} WHERE {where} AND f.number > ? ORDER BY f.number LIMIT ?", (key, after, limit))
-    return [(row[0], _face(collection.model, *row[1:])) for row in rows]
-
-
-def add_collection(db: sqlite3.Connection, name: str, model: str, dimension: int) -> Collection:
-    statement = "INSERT INTO collections (name, model, dimension, size, version) VALUES (?, ?, ?, 0, 0)"
-    number = db.execute(statement, (name, model, dimension)).lastrowid
-    return Collection(int(number or 0), name, model, dimension, 0, 0)
-
-
-def add_person(db: sqlite3.Connection, collection: Collection, name: str, wanted_id: str, created: float) -> int:
-    """The number of a new person, who gets `wanted_id` if it is a UUID that nobody in the collection has."""
-    free = re.fullmatch("[0-9a-f]{32}", wanted_id) and not find_person(db, collection, id=wanted_id)
-    person_id = wanted_id if free else uuid.uuid4().hex
-    statement = "INSERT INTO people (collection, id, name, created) VALUES (?, ?, ?, ?)"
-    return int(db.execute(statement, (collection.number, person_id, name, created)).lastrowid or 0)
-
-
-def add_face(db: sqlite3.Connection, collection: Collection, person: int, face: EnrolledFace) -> None:
-    statement = """INSERT INTO faces
-        (collection, person, id, changed, vector, landmarks, source, digest, quality, created)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-    values = (
-        collection.number,
-        person,
-        face.id,
-        collection.version + 1,
-        blob(face.vector),
-        blob(face.landmarks),
-        face.source.encode("utf-8", "backslashreplace").decode(),  # a file's name need not be Unicode
-        face.digest,
-        json.dumps(asdict(face.quality)),
-        face.created,
-    )
-    number = db.execute(statement, values).lastrowid
-    if face.crop is not None:
-        db.execute("INSERT INTO crops (face, jpeg) VALUES (?, ?)", (number, face.crop))
-
-
-def name_candidates(db: sqlite3.Connection, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-    """Face number -> person id, name, face id."""
-    query = """SELECT f.number, p.id, p.name, f.id FROM faces f JOIN people p ON p.number = f.person
-        WHERE f.number IN (SELECT value FROM json_each(?))"""
-    return {number: (person, name, face) for number, person, name, face in db.execute(query, (json.dumps(faces),))}
-
-
-def read_ids(db: sqlite3.Connection, collection: Collection) -> Iterator[str]:
-    rows = db.execute("SELECT id FROM faces WHERE collection = ?", (collection.number,))
-    return (face_id for (face_id,) in rows)
-
-
-def blob(array: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:
-    """float32, little-endian, row by row."""
-    return array.astype("<f4").tobytes()
-
-
-def _face(
-    model: str, face_id: str, person_id: str, vector: bytes, crop: bytes | None, landmarks: bytes, *rest: Any
-) -> EnrolledFace:
-    source, digest, quality, created = rest
+def _face(model: str, face_id: str, person_id: str, vector: bytes, landmarks: bytes, *rest: Any) -> EnrolledFace:
+    source, digest, quality, created, crop = rest
     return EnrolledFace(
         id=face_id,
         person_id=person_id,

@@ -81,7 +81,7 @@ def prepare(path: Path, *, create: bool, portable: bool, wait: float) -> None:
             if not create:
                 raise _none_yet(path)
             _create(db, portable=portable, wait=wait)
-        _check(db, path)
+        check(db, path)
     finally:
         db.close()
 
@@ -118,10 +118,7 @@ def _create(db: sqlite3.Connection, *, portable: bool, wait: float) -> None:
     """Make the tables, unless another process was faster."""
     db.execute("BEGIN IMMEDIATE")  # whatever fails from here on is undone as the connection is closed
     if _is_empty(db):
-        for statement in _TABLES.split(";\n")[:-1]:
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
-        db.execute(f"PRAGMA user_version = {SCHEMA}")
+        make_tables(db)
     db.execute("COMMIT")
     deadline = time.monotonic() + wait
     while not portable:
@@ -134,7 +131,15 @@ def _create(db: sqlite3.Connection, *, portable: bool, wait: float) -> None:
             time.sleep(0.01)
 
 
-def _check(db: sqlite3.Connection, path: Path) -> None:
+def make_tables(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";\n")[:-1]:
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION}")
+    db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def check(db: sqlite3.Connection, path: Path | str) -> None:
+    """Raises `GalleryError` where it is not a gallery, or made by a newer Visage. path: for the message."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION:

@@ -17,6 +17,7 @@ from visage.apps.cli.output import (
     with_context,
 )
 from visage.apps.cli.recognize import expand
+from visage.apps.publishing import publishing
 from visage.core.advice import advise
 from visage.core.answers import Answer, Outcome
 from visage.core.engine import Engine
@@ -66,7 +67,7 @@ def enroll(
         check_name(name)
         photos = [(name, photo) for photo in expand(sources, engine, failures)]
     answers: list[Answer] = []
-    with failures.at_the_latest():
+    with failures.at_the_latest(), publishing(settings, lambda: engine.gallery(create=True)):
         for person, photo in progress(photos, total=len(photos), unit="photo"):
             job = Job(JobKind.ENROLL, (photo,), collection=settings.collection, name=person, enroll=options)
             with failures.caught():

@@ -7,13 +7,19 @@ import sys
 
 import click
 
+from visage.apps.cli.autoscale import autoscale
 from visage.apps.cli.doctor import doctor
 from visage.apps.cli.enroll import enroll
 from visage.apps.cli.evaluate import evaluate
+from visage.apps.cli.gallery import gallery
+from visage.apps.cli.keys import keys
 from visage.apps.cli.models import models
 from visage.apps.cli.output import Context, complain
 from visage.apps.cli.people import people
 from visage.apps.cli.recognize import compare, detect, recognize
+from visage.apps.cli.serve import serve
+from visage.apps.cli.web import web
+from visage.apps.cli.worker import worker
 from visage.core.errors import UsageError, VisageError
 
 
@@ -35,7 +41,22 @@ def visage(context: click.Context, home: str | None, gallery: str | None, verbos
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="visage: %(message)s")
 
 
-for command in (enroll, recognize, detect, compare, people, evaluate, models, doctor):
+for command in (
+    enroll,
+    recognize,
+    detect,
+    compare,
+    people,
+    gallery,
+    evaluate,
+    models,
+    keys,
+    serve,
+    web,
+    worker,
+    autoscale,
+    doctor,
+):
     visage.add_command(command)
 
 

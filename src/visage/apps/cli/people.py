@@ -14,6 +14,7 @@ from visage.apps.cli.output import (
     progress,
     with_context,
 )
+from visage.apps.publishing import publishing
 from visage.core.advice import advise
 from visage.core.errors import NotFoundError, UsageError
 from visage.core.migrate import migrate as migrate_collection
@@ -95,7 +96,8 @@ def rename(context: Context, name: str, new_name: str, collection: str | None, a
     settings = context.settings(collection=collection)
     gallery = open_gallery(settings.gallery_url)
     person = gallery.person(settings.collection, name)
-    renamed = gallery.rename(settings.collection, person.id, check_name(new_name))
+    with publishing(settings, lambda: gallery):
+        renamed = gallery.rename(settings.collection, person.id, check_name(new_name))
     gallery.close()
     if as_json:
         print_json(person_to_json(renamed))
@@ -113,7 +115,8 @@ def remove(context: Context, name: str, collection: str | None, as_json: bool) -
     settings = context.settings(collection=collection)
     gallery = open_gallery(settings.gallery_url)
     person = gallery.person(settings.collection, name)
-    faces = gallery.remove(settings.collection, person.id)
+    with publishing(settings, lambda: gallery):
+        faces = gallery.remove(settings.collection, person.id)
     gallery.close()
     if as_json:
         print_json({"removed": person_to_json(person), "faces": faces})
@@ -155,7 +158,8 @@ def import_people(
         raise NotFoundError(str(file), "there is no such file; name one that visage people export wrote")
     with portable_gallery(file, create=False) as source:
         gallery = open_gallery(settings.gallery_url, create=True)
-        counts = copy_collection(source, gallery, from_collection or settings.collection, settings.collection)
+        with publishing(settings, lambda: gallery):
+            counts = copy_collection(source, gallery, from_collection or settings.collection, settings.collection)
         gallery.close()
     _copied(counts.people, counts.faces, counts.skipped, f"taken in from {file}", as_json)
 
@@ -171,7 +175,8 @@ def migrate(context: Context, collection: str | None, as_json: bool) -> None:
     gallery = engine.gallery()
     total = gallery.size(settings.collection)
     steps = progress(migrate_collection(gallery, settings.collection, engine.kit), total=total, unit="face")
-    done = sum(1 for _ in steps)
+    with publishing(settings, lambda: gallery):
+        done = sum(1 for _ in steps)
     engine.close()
     if as_json:
         print_json({"collection": settings.collection, "model": engine.kit.card.name, "faces": done})

@@ -1,0 +1,35 @@
+"""The whole service in one: the web tier and the autoscaler in this process, the app tier in processes of its own."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+
+from visage.apps import autoscaler, web_tier
+from visage.settings import Settings
+
+_log = logging.getLogger("visage.service")
+
+
+def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is in hand, let the workers finish, and return. ready: told the
+    URL once clients may come. Raises `VisageError` where it cannot begin."""
+    stop = threading.Event()
+    failed: list[Exception] = []
+
+    def scale() -> None:
+        try:
+            autoscaler.run(settings, stop)
+        except Exception as error:  # noqa: BLE001  raised below, once the web tier has ended
+            failed.append(error)
+            signal.raise_signal(signal.SIGTERM)
+
+    thread = threading.Thread(target=scale, name="visage-autoscaler")
+    thread.start()
+    try:
+        web_tier.run(settings, ready)
+    finally:
+        stop.set()
+        thread.join()
+    if failed:
+        raise failed[0]

@@ -1,0 +1,131 @@
+"""The web tier: one process that takes pictures over HTTP, hands them to the app tier and gives its answers back."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+from visage.core.errors import UsageError, VisageError
+from visage.core.keyring import Keyring
+from visage.core.ports import Replies
+from visage.core.reception import Reception
+from visage.core.sweep import sweep
+from visage.settings import Settings
+from visage.web.access import Access, is_loopback
+from visage.web.app import create_app
+from visage.web.asking import Service
+from visage.web.load import Load
+from visage.web.logs import EXTRA
+from visage.web.server import Where, serve, tls_context
+from visage.web.telemetry import Telemetry
+from visage.wiring import open_keyring, open_objects, open_queue, open_replies
+
+_log = logging.getLogger("visage.web")
+
+_DAY = 24 * 3600.0
+_SWEEP_EVERY = 3600.0
+
+
+def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is in hand and return. ready: is told the URL once clients may
+    come. Raises `VisageError` where it cannot begin."""
+    keyring = open_keyring(settings)
+    where = _where(settings, keyring)
+    with ExitStack() as stack:
+        queue = stack.enter_context(closing(open_queue(settings)))
+        replies = stack.enter_context(closing(open_replies(settings)))
+        inputs, outputs = open_objects(settings.inputs_url), open_objects(settings.outputs_url)
+        reception = stack.enter_context(
+            closing(Reception(inputs, outputs, queue, replies.open(), now=time.time, new_id=_new_id))
+        )
+        load = Load(queue, outputs, settings.max_backlog, time.time)
+        service = Service(
+            reception=reception,
+            queue=queue,
+            inputs=inputs,
+            outputs=outputs,
+            access=Access(keyring, open_without_keys=_is_private(settings)),
+            load=load,
+            telemetry=Telemetry(load),
+            collection=settings.collection,
+            stranger_rate=settings.stranger_rate,
+            request_seconds=settings.request_seconds,
+            max_upload=settings.max_upload,
+        )
+
+        def said(url: str) -> None:
+            _log.info("listening on %s", url)
+            if ready:
+                ready(url)
+
+        _sweep_by_and_by(stack, settings, replies)
+        serve(
+            create_app(service, new_id=_new_id),
+            where,
+            threads=settings.web_threads,
+            max_upload=settings.max_upload,
+            drain=settings.request_seconds + 1,
+            ready=said,
+        )
+
+
+def _where(settings: Settings, keyring: Keyring) -> Where:
+    """Raises `UsageError` where it would be open to others without keys, or send their keys in clear text."""
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise UsageError("for TLS give both, --tls-cert and --tls-key")
+    tls = tls_context(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    if not _is_private(settings):
+        if not keyring.any():
+            raise UsageError(
+                f"{settings.host} can be reached from elsewhere, so it needs keys: visage keys create NAME makes one; "
+                "or listen on 127.0.0.1, with no proxy before it"
+            )
+        if tls is None and not settings.behind_tls_proxy:
+            raise UsageError(
+                f"{settings.host} can be reached from elsewhere, so TLS is needed: --tls-cert and --tls-key, or "
+                "--behind-tls-proxy where something in front of it speaks TLS"
+            )
+    return Where(settings.host, settings.port, tls, settings.behind_tls_proxy)
+
+
+def _is_private(settings: Settings) -> bool:
+    """Whether programs on this machine alone can ask. What passes requests on to it is there to let others ask."""
+    return is_loopback(settings.host) and not settings.behind_tls_proxy
+
+
+def _sweep_by_and_by(stack: ExitStack, settings: Settings, replies: Replies) -> None:
+    """Delete what was kept long enough, now and every hour, on a thread that ends with the stack."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while True:
+            _sweep(settings, replies)
+            if ended.wait(_SWEEP_EVERY):
+                return
+
+    thread = threading.Thread(target=work, name="visage-sweeper", daemon=True)
+    thread.start()
+    stack.callback(thread.join, 5.0)
+    stack.callback(ended.set)
+
+
+def _sweep(settings: Settings, replies: Replies) -> None:
+    """Folders alone: buckets have rules of their own for what is to expire."""
+    for url in (settings.inputs_url, settings.outputs_url):
+        if url.startswith("file:"):
+            try:
+                swept = sweep(open_objects(url), time.time() - settings.keep_days * _DAY)
+            except VisageError as error:
+                _log.warning("not swept: %s", error)
+            else:
+                _log.info("swept", extra={EXTRA: {"objects": swept}})
+    try:
+        replies.sweep()
+    except VisageError as error:
+        _log.warning("mailboxes were not swept: %s", error)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,155 @@
+"""Where finished jobs go: the result stored, the waiting web process told, the message taken off the queue."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from visage.core.answers import Answer
+from visage.core.errors import (
+    FaultError,
+    GalleryError,
+    ModelError,
+    NoGalleryError,
+    OtherModelError,
+    StorageError,
+    VisageError,
+)
+from visage.core.hand import Hand, Held
+from visage.core.ports import Queue, Replies
+from visage.core.records import Records
+from visage.core.tickets import failure_of, result_of
+
+# Seconds until what failed for no fault of the job is tried again.
+RETRY = 2.0
+
+# An event and its facts, for the log; no names of people or files among them.
+Log = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """result: None where there was one already."""
+
+    held: Held
+    result: dict[str, Any] | None
+
+
+class Outbox:
+    """`run` is a thread's work; the other methods are called by the other threads. over: set when the worker ends."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        replies: Replies,
+        records: Records,
+        hand: Hand,
+        *,
+        now: Callable[[], float],
+        over: threading.Event,
+        log: Log,
+    ) -> None:
+        self._queue = queue
+        self._replies = replies
+        self._records = records
+        self._hand = hand
+        self._now = now
+        self._over = over
+        self._log = log
+        self._finished: SimpleQueue[_Finished | None] = SimpleQueue()
+
+    def finish(self, held: Held, answer: Answer) -> None:
+        """The job was done."""
+        self._finished.put(_Finished(held, result_of(held.ticket, answer, self._now())))
+
+    def fail(self, held: Held, error: VisageError) -> None:
+        """The job cannot be done; the client is told so."""
+        self._finished.put(_Finished(held, failure_of(held.ticket, error, self._now())))
+
+    def skip(self, held: Held) -> None:
+        """Its result is there already."""
+        self._finished.put(_Finished(held, None))
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._finished.put(None)
+
+    @contextmanager
+    def answering(self, held: Held) -> Iterator[None]:
+        """What is raised in the block becomes the job's answer; or the job is given back where it is not to blame."""
+        try:
+            yield
+        except VisageError as error:
+            if _blameless(error):
+                self._log("a job is put off", id=held.ticket.id, request=held.ticket.request, reason=str(error))
+                self.give_back(held, RETRY)
+            else:
+                self.fail(held, error)
+        except Exception as error:  # noqa: BLE001  nothing raw reaches a client, and one job does not end the worker
+            self._log("a fault of Visage itself", id=held.ticket.id, request=held.ticket.request, error=error)
+            self.fail(held, FaultError("a fault of Visage itself; its log says more, under the id of this request"))
+
+    def give_back(self, held: Held, delay: float = 0.0) -> None:
+        with self.patience("a job cannot be given back"):
+            self._queue.release([held.receipt], delay)
+        self._hand.drop([held.receipt])
+
+    def bury(self, held: Held, error: VisageError, reason: str) -> None:
+        """Put the job aside for good: its client gets the error, people find the reason among the dead letters."""
+        self._log("a job was put aside", id=held.ticket.id, request=held.ticket.request, reason=reason)
+        self._records.keep(held.ticket, failure_of(held.ticket, error, self._now()))
+        self._tell(held)
+        self._queue.bury(held.receipt, reason)
+        self._hand.drop([held.receipt])
+
+    def run(self) -> None:
+        ended = False
+        while not ended:
+            batch = [self._finished.get()]
+            while not self._finished.empty():
+                batch.append(self._finished.get())
+            ended = None in batch
+            stored = [one.held for one in batch if one is not None and self._store(one)]
+            with self.patience("what is done cannot be taken off the queue"):
+                for held in stored:
+                    self._tell(held)
+                self._queue.done([held.receipt for held in stored])
+            self._hand.drop([held.receipt for held in stored])
+
+    @contextmanager
+    def patience(self, what: str) -> Iterator[None]:
+        """Outages pass: say so, wait a little, and let the caller go on."""
+        try:
+            yield
+        except StorageError as error:
+            self._log(what, reason=str(error))
+            self._over.wait(RETRY)
+
+    def _store(self, one: _Finished) -> bool:
+        """Whether the result is in the store now."""
+        ticket, result = one.held.ticket, one.result
+        try:
+            if result is not None:
+                first = self._records.keep(ticket, result)
+                failure = result.get("error", {}).get("kind")
+                self._log("a job is done", id=ticket.id, request=ticket.request, failure=failure, first=first)
+            if one.held.again or (result or {}).get("answer", {}).get("frames", 1) > 1:
+                self._records.tidy(ticket)
+        except StorageError as error:
+            self._log("a result cannot be stored", id=ticket.id, request=ticket.request, reason=str(error))
+            self.give_back(one.held, RETRY)
+            return False
+        return True
+
+    def _tell(self, held: Held) -> None:
+        if held.ticket.reply:
+            self._replies.send(held.ticket.reply, [held.ticket.id])
+
+
+def _blameless(error: VisageError) -> bool:
+    """Whether a later try, or another worker, may do better."""
+    if isinstance(error, OtherModelError | NoGalleryError):
+        return False
+    return isinstance(error, StorageError | GalleryError | ModelError)

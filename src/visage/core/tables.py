@@ -1,0 +1,101 @@
+"""The tables that every gallery in a database is made of, as one transaction sees them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visage.core.values import Embeddings, EnrolledFace, Person
+
+# Number of the face, number of its person, vector: float32, little-endian.
+VectorRow = tuple[int, int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A row of the table. It exists as long as it has a face. size: faces; version: grows with every change."""
+
+    number: int
+    name: str
+    model: str
+    dimension: int
+    size: int
+    version: int
+
+
+class Tables(Protocol):
+    """Rows in and out; every call speaks of the same moment. Numbers are the database's own and never given twice.
+
+    Names come as they are kept. Who writes has the database to themselves until the transaction ends.
+    """
+
+    def version(self) -> str:
+        """Of everything together; it changes with every change."""
+        ...
+
+    def collections(self) -> list[str]: ...
+
+    def collection(self, name: str) -> Collection | None: ...
+
+    def people(self, collection: Collection) -> list[Person]:
+        """In no order."""
+        ...
+
+    def population(self, collection: Collection) -> int: ...
+
+    def person(self, collection: Collection, **by: int | str) -> tuple[int, Person] | None:
+        """The number and record of a person by `number`, `id` or `name`."""
+        ...
+
+    def owner(self, collection: Collection, face_id: str) -> int | None:
+        """The number of the person whose face it is."""
+        ...
+
+    def faces(
+        self, collection: Collection, person: int | None, after: int, limit: int, *, crops: bool
+    ) -> list[tuple[int, EnrolledFace]]:
+        """The next `limit` faces with numbers above `after`, of everybody or of one person, by number."""
+        ...
+
+    def face_ids(self, collection: Collection) -> list[str]: ...
+
+    def face_numbers(self, collection: Collection) -> NDArray[np.int64]: ...
+
+    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+        """Face number -> person id, name, face id."""
+        ...
+
+    def changed(self, collection: Collection, since: int) -> int:
+        """How many faces have a vector written after version `since`."""
+        ...
+
+    def vectors(self, collection: Collection, since: int | None) -> Iterator[Sequence[VectorRow]]:
+        """Those faces (None: all), some thousands at a time."""
+        ...
+
+    def add_collection(self, name: str, model: str, dimension: int) -> Collection: ...
+
+    def add_person(self, collection: Collection, person_id: str | None, name: str, created: float) -> int:
+        """The number of a new person; with None the id is made up."""
+        ...
+
+    def add_face(self, collection: Collection, person: int, face: EnrolledFace) -> None: ...
+
+    def rename(self, person: int, name: str) -> None: ...
+
+    def erase(self, person: int) -> None:
+        """With their faces and crops."""
+        ...
+
+    def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None: ...
+
+    def bump(self, collection: Collection, faces: int) -> None:
+        """One more change, which brought so many faces; the collection goes with its last one."""
+        ...
+
+
+def little_endian(array: NDArray[np.float32]) -> bytes:
+    """float32, row by row, as vectors and points are kept."""
+    return array.astype("<f4").tobytes()

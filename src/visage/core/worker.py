@@ -1,0 +1,209 @@
+"""The app tier's work: lease a job, perform it, store the result, reply, done.
+
+Three threads hand jobs on, so that the networks never wait for a disk or a bucket: one leases and decodes (`intake`),
+the main one runs the networks, one stores and replies (`outbox`). A fourth keeps the leases. Whatever is in hand when
+the process dies comes back when its lease runs out; it is then performed while nothing else is decoded or performed.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from visage.core.errors import DeadlyError, VisageError
+from visage.core.hand import Hand, Held
+from visage.core.intake import Decoded, Intake
+from visage.core.jobs import perform
+from visage.core.kit import Kit
+from visage.core.outbox import Log, Outbox
+from visage.core.photos import perform_photos
+from visage.core.ports import Objects, Queue, Replies, Station
+from visage.core.records import Records, Report
+from visage.core.values import Frame, JobKind, Media, Sighting
+
+# Jobs in hand at most, and photos that go through the networks together. More would gain little and keep jobs from
+# other workers.
+HOLD = 12
+TOGETHER = 4
+
+# How often a job may end its worker while it is performed alone.
+DEATHS = 3
+
+# Seconds between two notes of how it goes.
+OFTEN = 1.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a worker speaks to beside its kit, the sources of whose jobs are keys of the input store."""
+
+    queue: Queue
+    outputs: Objects
+    replies: Replies
+    station: Station
+
+
+class Worker:
+    """One process of the app tier. `run` works until the station says that it has to leave."""
+
+    def __init__(self, kit: Kit, places: Places, *, name: str, lease: float, log: Log) -> None:
+        """name: of this worker, its own. lease: seconds that the queue's leases last."""
+        self._kit = kit
+        self._queue = places.queue
+        self._station = places.station
+        self._lease = lease
+        self._alone = threading.Lock()
+        self._over = threading.Event()
+        self._fault: BaseException | None = None
+        self._report = Report()
+        self._records = Records(places.outputs, name, kit.now, tries=DEATHS)
+        self._hand = Hand(HOLD, places.station.busy)
+        self._outbox = Outbox(
+            places.queue, places.replies, self._records, self._hand, now=kit.now, over=self._over, log=log
+        )
+        self._intake = Intake(
+            kit,
+            places.queue,
+            places.station,
+            self._records,
+            self._hand,
+            self._outbox,
+            alone=self._alone,
+            over=self._over,
+            log=log,
+        )
+        self._log = log
+
+    def run(self) -> None:
+        """Raises `ModelError` or `GalleryError` where it cannot even begin, and whatever a thread of its ended with."""
+        start = self._kit.clock()
+        self._warm()
+        self._report = replace(self._report, ready=self._kit.clock() - start)
+        intake, outbox, leases = map(self._thread, (self._intake.run, self._outbox.run, self._keep_leases))
+        self._station.ready()
+        try:
+            self._work()
+        finally:
+            self._outbox.end()
+            outbox.join()
+            self._over.set()
+            intake.join()
+            leases.join()
+            self._wind_up()
+        if self._fault:
+            raise self._fault
+
+    def _work(self) -> None:
+        while (item := self._intake.next()) is not None:
+            if self._station.leaving() or self._over.is_set():
+                self._outbox.give_back(item.held if isinstance(item, Decoded) else item)
+            elif isinstance(item, Decoded):
+                self._perform_photos([item, *self._intake.more_photos(TOGETHER - 1)])
+            else:
+                self._perform_one(item)
+
+    def _perform_photos(self, group: Sequence[Decoded]) -> None:
+        group = [one for one in group if self._hand.has(one.held.receipt)]  # the others' leases were lost
+        try:
+            with self._timed(len(group)):
+                answers = perform_photos([one.photo for one in group], self._kit)
+        except Exception as error:  # noqa: BLE001  one of them may be at fault: each by itself will tell
+            self._log("photos are performed one by one", error=error)
+            for one in group:
+                self._perform_one(one.held)
+            return
+        for one, answer in zip(group, answers, strict=True):
+            self._hand.weigh(one.held.receipt, 0)
+            with self._outbox.answering(one.held):
+                if isinstance(answer, VisageError):
+                    raise answer
+                self._outbox.finish(one.held, answer)
+
+    def _perform_one(self, held: Held) -> None:
+        if not self._hand.has(held.receipt):
+            return
+        with self._outbox.answering(held):
+            if held.again:
+                self._perform_alone(held)
+            else:
+                self._perform(held)
+
+    def _perform_alone(self, held: Held) -> None:
+        """A job that was in hand when its worker died: it may be why. If it is, a note of this try outlives us."""
+        with self._alone:
+            number = self._records.try_alone(held.ticket)
+            if number is None:
+                reason = f"the job ended its worker {DEATHS} times while it was performed alone"
+                self._outbox.bury(held, DeadlyError(f"{reason}, and was put aside; send another file"), reason)
+                return
+            try:
+                self._perform(held)
+            finally:
+                self._records.untry(held.ticket, number)
+
+    def _perform(self, held: Held) -> None:
+        looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}
+        self._hand.shut(looks)  # most likely a video: others are not to wait for its end
+        try:
+            with self._timed(1):
+                answer = perform(held.ticket.job, self._kit, self._progress(held) if looks else None)
+        finally:
+            self._hand.shut(False)
+        self._outbox.finish(held, answer)
+
+    def _progress(self, held: Held) -> Callable[[Frame, Sequence[Sighting], Media], None]:
+        last = self._kit.clock()
+
+        def note(frame: Frame, _seen: Sequence[Sighting], media: Media) -> None:
+            nonlocal last
+            if media.duration and self._kit.clock() - last >= OFTEN:
+                last = self._kit.clock()
+                self._records.progress(held.ticket, min(1.0, frame.time / media.duration))
+
+        return note
+
+    def _keep_leases(self) -> None:
+        """Extend the leases three times a term, and say every now and then how it goes."""
+        pause = min(self._lease / 3, OFTEN)
+        since = 0.0
+        while not self._over.wait(pause):
+            since += pause
+            if since >= self._lease / 3 and (receipts := self._hand.receipts()):
+                since = 0.0
+                with self._outbox.patience("leases cannot be extended"):
+                    self._hand.drop(self._queue.extend(receipts))
+            with self._outbox.patience("the report cannot be stored"):
+                self._records.tell(self._report)
+
+    def _warm(self) -> None:
+        """Load what the first job would wait for; an empty gallery is made where there is none yet."""
+        self._kit.gallery(create=True)
+        blank = np.zeros((1, *self._kit.card.size, 3), np.uint8)
+        self._kit.detector.detect([blank[0]])
+        self._kit.embedder.embed(blank)
+
+    def _wind_up(self) -> None:
+        with self._outbox.patience("the last words cannot be said"):
+            self._queue.release(self._hand.receipts())
+            self._records.leave()
+
+    @contextmanager
+    def _timed(self, jobs: int) -> Iterator[None]:
+        start = self._kit.clock()
+        yield
+        done = self._report
+        self._report = replace(done, jobs=done.jobs + jobs, busy=done.busy + self._kit.clock() - start)
+
+    def _thread(self, part: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                part()
+            except BaseException as error:  # noqa: BLE001  the main thread raises it
+                self._fault = error
+                self._over.set()
+
+        thread = threading.Thread(target=run, name=f"visage-{part.__qualname__}", daemon=True)
+        thread.start()
+        return thread

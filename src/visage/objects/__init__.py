@@ -1,0 +1,1 @@
+"""Bytes under keys, in folders, in buckets and in memory."""

@@ -1,0 +1,1 @@
+"""The app tier as processes of this machine."""

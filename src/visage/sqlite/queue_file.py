@@ -1,0 +1,125 @@
+"""One connection to the queue's file, for all threads of a process."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from visage.core.errors import UsageError
+from visage.sqlite.queue_schema import connect, explained, is_busy, prepare
+
+# SQLite's own way to wait for another writer is to sleep 1, 2, 5, 10 ... 100 ms: much longer than anybody writes here,
+# and of three processes one is starved. Asking again after 0.2 ms is as fast as a lock that wakes its waiter (flock),
+# fairer than SQLite, the same on every system, and cannot hang on a process that was stopped.
+_PAUSE, _PAUSES = 0.0002, 0.005  # seconds; the longer one once the wait has become a long one
+_LONG = 0.05
+# Where several processes write all the time, SQLite never finds the moment to begin its log anew, and from a thousand
+# pages on tries so with every commit: half the jobs a second. So this is done here, when the log has grown.
+_LOG = 16 * 1024**2  # bytes
+_SELDOM = 64  # statements, after which to look
+
+
+class QueueFile:
+    """Statements on the file, each whole or not at all. A thread that waits for messages does not wait in here.
+
+    A file that was deleted or replaced under its users is opened anew, so that they all meet in the same one again.
+    """
+
+    def __init__(self, path: Path, wait: float = 10.0) -> None:
+        """wait: seconds to wait for other writers before a `StorageError`."""
+        self.path = path
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._closed = False
+        self._statements = 0
+        with explained(path):
+            self._log = Path(f"{path.resolve()}-wal")
+            self._db, self._inode = self._open()
+
+    def run(self, statement: str, values: Mapping[str, object]) -> list[Any]:
+        """The rows that one statement gives, in a transaction of its own."""
+        try:
+            with self._lock:
+                rows = self._checked().execute(statement, values).fetchall()
+                self._tidy()
+                return rows
+        except (sqlite3.Error, OSError):
+            pass  # once more, with patience for others, and words for what cannot be done
+        with self._use() as db:
+            return self._patiently(db, statement, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Several statements, all or nothing."""
+        with self._use() as db:
+            self._patiently(db, "BEGIN IMMEDIATE", {})
+            try:
+                yield db
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:  # something was raised
+                    db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Twice is once."""
+        with self._lock, explained(self.path):
+            self._closed = True
+            self._db.close()
+
+    @contextmanager
+    def _use(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self.path):
+            yield self._checked()
+
+    def _checked(self) -> sqlite3.Connection:
+        """The connection, after a look at whether it may still be used. Called under the lock."""
+        if self._process != os.getpid():  # SQLite's files must not be carried across a fork
+            raise UsageError(f"{self.path}: opened by another process; open it again after forking")
+        if self._closed:
+            raise UsageError(f"{self.path}: it was closed; open it again")
+        if _inode(self.path) != self._inode:
+            db, self._inode = self._open()
+            self._db.close()
+            self._db = db
+        return self._db
+
+    def _open(self) -> tuple[sqlite3.Connection, object]:
+        prepare(self.path, self._wait)
+        inode = _inode(self.path)
+        return connect(self.path, self._wait), inode
+
+    def _tidy(self) -> None:
+        """Begin the log anew where it has grown long. Called under the lock."""
+        self._statements += 1
+        if self._statements % _SELDOM:
+            return
+        try:
+            if self._log.stat().st_size > _LOG:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (sqlite3.Error, OSError):
+            pass  # somebody is writing, or the disk is full: it will be tried again, and nothing is lost meanwhile
+
+    def _patiently(self, db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> list[Any]:
+        started = time.monotonic()
+        while True:
+            try:
+                return db.execute(statement, values).fetchall()
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - started
+                if not is_busy(error) or waited > self._wait:
+                    raise
+            time.sleep(_PAUSE if waited < _LONG else _PAUSES)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Which file it is that lies there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,120 @@
+"""What the classic form and /v1 share: a request becomes a job, and what came of it an answer or a problem."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, g, jsonify, request, url_for
+
+from visage.core.ports import Objects, Queue
+from visage.core.reception import Asked, Reception
+from visage.core.tickets import Ticket
+from visage.core.values import Job
+from visage.web.access import Access
+from visage.web.load import Load
+from visage.web.parameters import AskHeaders
+from visage.web.problems import RETRY, Problem, problem_of
+from visage.web.telemetry import Telemetry
+from visage.web.uploads import Source
+
+_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that routes need. collection, stranger_rate: where a request names none. request_seconds: how long a
+    request waits for its answer. max_upload: bytes."""
+
+    reception: Reception
+    queue: Queue
+    inputs: Objects
+    outputs: Objects
+    access: Access
+    load: Load
+    telemetry: Telemetry
+    collection: str
+    stranger_rate: float
+    request_seconds: float
+    max_upload: int
+
+    def ask(self, job: Job, sources: Sequence[Source], header: AskHeaders, *, vectors: bool = False) -> "Outcome":
+        """Hand the work in, and wait for its result as long as the client and the service allow."""
+        prefers_async, seconds = _preference(header.prefer, self.request_seconds)
+        asked = Asked(
+            job=job,
+            sources=sources,
+            owner=g.account.id,
+            request=g.request_id,
+            key=header.idempotency_key,
+            vectors=vectors,
+        )
+        if prefers_async:
+            ticket, result = self.reception.submit(asked), None
+        else:
+            ticket, result = self.reception.answer(asked, seconds)
+        g.job = ticket.id
+        if result is not None:
+            self.telemetry.result(result)
+        return Outcome(ticket, result, prefers_async)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job that was handed in. result: as it lies in the store, or None where it did not come in time."""
+
+    ticket: Ticket
+    result: dict[str, Any] | None
+    preferred_async: bool
+
+    def response(self, done: Callable[[dict[str, Any]], Response]) -> Response:
+        """done: makes the response out of a result that is an answer. Raises `Problem` for one that is an error."""
+        if self.result is None:
+            return accepted(self.ticket, applied=self.preferred_async)
+        return done(answered(self.result))
+
+
+def answered(result: dict[str, Any]) -> dict[str, Any]:
+    """The result if it is an answer. Raises the `Problem` that it stands for otherwise."""
+    if result["status"] != "done":
+        raise problem_of(result["error"]["kind"], result["error"]["detail"], job=result["id"])
+    return result
+
+
+def job_of(ticket: Ticket, status: str) -> dict[str, Any]:
+    return {
+        "id": ticket.id,
+        "status": status,
+        "kind": ticket.job.kind.value,
+        "request": ticket.request,
+        "created": round(ticket.created, 3),
+    }
+
+
+def accepted(ticket: Ticket, *, applied: bool) -> Response:
+    """202: the job is kept, and where to ask for it."""
+    response = jsonify(job=job_of(ticket, "queued"))
+    response.status_code = 202
+    response.headers["Location"] = url_for("job", id=ticket.id)
+    response.headers["Retry-After"] = str(RETRY if not applied else 1)
+    if applied:
+        response.headers["Preference-Applied"] = "respond-async"
+    return response
+
+
+def fits(service: Service) -> None:
+    """Before a body is read: refuse it while too much is waiting. Raises `Problem` 413 or 503."""
+    if request.content_length is not None and request.content_length > service.max_upload:
+        raise Problem(413, f"the request is larger than {service.max_upload} bytes; send a smaller one")
+    try:
+        service.load.refuse_if_full()
+    except Problem:
+        service.telemetry.refusal()
+        raise
+
+
+def _preference(prefer: str | None, longest: float) -> tuple[bool, float]:
+    """Whether to answer at once, and how many seconds to wait otherwise (RFC 7240)."""
+    given = [one.strip().lower() for one in (prefer or "").split(",")]
+    waits = [float(found[1]) for one in given if (found := _WAIT.fullmatch(one))]
+    return "respond-async" in given and not waits, min([*waits, longest])

@@ -1,0 +1,122 @@
+"""What a request may say, as the types that check it and that the OpenAPI document is made from."""
+
+import re
+from typing import Annotated
+
+from flask_openapi3.models.file import FileStorage
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from visage.core.values import MatchOptions, Sampling
+from visage.web.described import Described
+from visage.web.problems import Problem, usage
+
+_EVERY = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?s|\d{1,9}f)", re.ASCII)
+
+
+class Parameters(Described):
+    model_config = ConfigDict(extra="ignore")
+
+
+class DetectOptions(Parameters):
+    every: Annotated[
+        str | None,
+        Field(description="Of a video: one frame every so many seconds or frames, as in 1s or 10f. Else all of them."),
+    ] = None
+
+    @field_validator("every")
+    @classmethod
+    def _sensible(cls, every: str | None) -> str | None:
+        if every is not None and not (_EVERY.fullmatch(every) and float(every[:-1]) > 0):
+            raise ValueError("give seconds or frames, as in 1s or 10f")
+        return every
+
+    @property
+    def sampling(self) -> Sampling:
+        if self.every is None:
+            return Sampling()
+        number = self.every[:-1]
+        return Sampling(seconds=float(number)) if self.every.endswith("s") else Sampling(frames=int(number))
+
+
+class CompareOptions(Parameters):
+    threshold: Annotated[
+        float | None,
+        Field(ge=-1, le=1, description="The least similarity (cosine) of one person, in place of the model's own."),
+    ] = None
+
+
+class RecognizeOptions(DetectOptions, CompareOptions):
+    collection: Annotated[str | None, Field(min_length=1, max_length=255, description="The people to look among.")] = (
+        None
+    )
+    max_false_match_rate: Annotated[
+        float | None, Field(gt=0, le=1, description="The share of strangers that may be given a name.")
+    ] = None
+    nearest: Annotated[bool, Field(description="Name the most similar person, however dissimilar.")] = False
+    vectors: Annotated[bool, Field(description="Every face's embedding in the answer.")] = False
+
+    def match(self, stranger_rate: float) -> MatchOptions:
+        """stranger_rate: where none is given."""
+        rate = stranger_rate if self.max_false_match_rate is None else self.max_false_match_rate
+        return MatchOptions(rate, self.threshold, nearest=self.nearest)
+
+
+class Upload(Parameters):
+    """One of the three fields, as fits."""
+
+    image: Annotated[FileStorage | None, Field(description="A photo.")] = None
+    video: Annotated[FileStorage | None, Field(description="A video.")] = None
+    file: Annotated[FileStorage | None, Field(description="Either.")] = None
+
+
+class RecognizeForm(RecognizeOptions, Upload):
+    """Options may stand here or in the query; here they go first."""
+
+
+class DetectForm(DetectOptions, Upload):
+    """Options may stand here or in the query; here they go first."""
+
+
+class CompareForm(CompareOptions):
+    """Options may stand here or in the query; here they go first."""
+
+    first: Annotated[FileStorage, Field(description="A photo; its largest face is compared.")]
+    second: Annotated[FileStorage, Field(description="A photo; all its faces are compared.")]
+
+
+class ClassicForm(Parameters):
+    inputFile: Annotated[FileStorage, Field(description="A photo or video.")]  # noqa: N815 (the field is called so)
+
+
+class JobPath(Parameters):
+    id: Annotated[str, Field(description="The job's id.")]
+
+
+class WaitOptions(Parameters):
+    wait: Annotated[
+        float, Field(ge=0, description="Seconds to wait for the job's end, as far as the service lets a request wait.")
+    ] = 0.0
+
+
+class AskHeaders(Parameters):
+    """The headers that a request for work may have beside."""
+
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            alias="Idempotency-Key",
+            pattern="^[!-~]{1,255}$",
+            description="A text of your own for this request: ask again with it after a failure, and it is answered as "
+            "the one request it is.",
+        ),
+    ] = None
+    prefer: Annotated[
+        str | None,
+        Field(alias="Prefer", description="respond-async: answer 202 at once. wait=SECONDS: wait no longer than that."),
+    ] = None
+
+
+def refused(error: ValidationError) -> Problem:
+    """The problem that says which parameters are wrong, without what was in them."""
+    said = [f"{'.'.join(map(str, one['loc'])) or 'the request'}: {one['msg']}" for one in error.errors()]
+    return usage("; ".join(said))

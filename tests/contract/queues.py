@@ -1,0 +1,38 @@
+"""Queues and replies of every adapter, for the contract suites."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.aws.moto_server import make_queues
+
+from visage.aws.sqs import SqsQueue
+from visage.aws.sqs_replies import SqsReplies
+from visage.core.ports import Queue, Replies
+from visage.sqlite.queue import SqliteQueue
+from visage.sqlite.replies import SqliteReplies
+
+LEASE = 1.0  # seconds: the least that SQS knows
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an adapter keeps things. Each call opens another object on the same queue, or the same mailboxes."""
+
+    queue: Callable[[], Queue]
+    replies: Callable[[], Replies]
+
+
+def sqlite(folder: Path) -> Place:
+    path = folder / "queue.sqlite"
+    return Place(lambda: SqliteQueue(path, lease=LEASE), lambda: SqliteReplies(path))
+
+
+def sqs(folder: Path) -> Place:
+    prefix = f"test-{uuid.uuid4().hex[:8]}"
+    make_queues(prefix)
+    return Place(lambda: SqsQueue(f"{prefix}-req-queue", lease=LEASE), lambda: SqsReplies(prefix))
+
+
+ADAPTERS = [sqlite, sqs]

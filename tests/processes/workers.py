@@ -1,0 +1,93 @@
+"""Tiny worker processes that speak with a fleet as the real ones do."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+# Told what to do by files in its folder: PID.busy is made -> it has work; removed -> it is idle.
+GOOD = """
+import os, pathlib, sys, time
+from visage.processes.station import PipeStation
+folder = pathlib.Path(sys.argv[1])
+station = PipeStation.standard()
+print("a library's chatter, ready, busy")
+(folder / f"{os.getpid()}.here").touch()
+station.ready()
+work = folder / f"{os.getpid()}.busy"
+while work.exists() or not station.leaving():
+    station.busy(work.exists())
+    time.sleep(0.01)
+(folder / f"{os.getpid()}.left").touch()
+"""
+
+BROKEN = """
+import os, pathlib, sys
+(pathlib.Path(sys.argv[1]) / f"{os.getpid()}.here").touch()
+sys.exit(3)
+"""
+
+# Hears nobody: not its fleet, not SIGTERM.
+DEAF = """
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+(pathlib.Path(sys.argv[1]) / f"{os.getpid()}.here").touch()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+class Floor:
+    """A folder in which the workers of one fleet are seen at work."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def command(self, code: str = GOOD) -> list[str]:
+        return [sys.executable, "-c", code, str(self.folder)]
+
+    def seen(self) -> list[int]:
+        """Everybody who ever came, by process id."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.here"))
+
+    def alive(self) -> list[int]:
+        return [pid for pid in self.seen() if runs(pid)]
+
+    def left(self) -> list[int]:
+        """Those who went of their own accord, their work done."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.left"))
+
+    def work(self, pid: int, working: bool = True) -> None:
+        path = self.folder / f"{pid}.busy"
+        if working:
+            path.touch()
+        else:
+            path.unlink()
+
+    def clear(self) -> None:
+        """Whatever a test left running is ended by its id."""
+        for pid in self.alive():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and was not reaped counts."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def soon(what: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

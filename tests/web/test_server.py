@@ -1,0 +1,352 @@
+"""The server over real sockets: slow, broken and greedy clients, TLS, many at once, and an orderly end."""
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.fakes import Tier, answer, form, open_tier
+from visage.core.errors import UsageError
+from visage.core.values import Depth
+from visage.web.server import Where, open_server, tls_context
+
+CLASSIC, KIND = form("inputFile", b"picture")
+
+
+def post(body: bytes = CLASSIC, *, path: str = "/", extra: Sequence[str] = (), length: int | None = None) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {KIND}", *extra]
+    if not any(line.lower().startswith("transfer-encoding") for line in extra):
+        lines.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def read(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """One response."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _some(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += _some(connection)
+    return int(first.split()[1]), headers, body
+
+
+def _some(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError("closed without a whole answer")
+    return data
+
+
+def problem(status: int, found: tuple[int, dict[str, str], bytes]) -> None:
+    assert found[0] == status
+    assert found[1]["content-type"] == "application/problem+json"
+    assert json.loads(found[2])["status"] == status
+
+
+@contextmanager
+def served(tier: Tier, **options: Any) -> Iterator[Callable[[], socket.socket]]:
+    """A server on a free port; what it gives connects to it."""
+    given: dict[str, Any] = {"threads": 4, "max_upload": 1_000_000, **options}
+    where = Where("127.0.0.1", 0, given.pop("tls", None))
+    server = open_server(tier.app, where, **given)
+    drained = threading.Thread(target=server.work, args=(5.0,))
+    drained.start()
+
+    def connect() -> socket.socket:
+        return socket.create_connection(("127.0.0.1", server.effective_port), timeout=10)
+
+    try:
+        yield connect
+    finally:
+        server.stop()
+        drained.join(20)
+        assert not drained.is_alive()
+
+
+@pytest.fixture
+def connect(tier: Tier) -> Iterator[Callable[[], socket.socket]]:
+    with served(tier, patience=0.5) as connect:
+        yield connect
+
+
+Connect = Callable[[], socket.socket]
+
+
+def test_it_answers_and_keeps_the_connection(connect: Connect) -> None:
+    with connect() as client:
+        for _ in range(3):
+            client.sendall(post())
+            status, headers, body = read(client)
+            assert (status, body) == (200, b"face:Ada")
+            assert "server" not in headers
+
+
+def test_a_large_upload_arrives_whole(tier: Tier, connect: Connect) -> None:
+    seen: list[bytes] = []
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        seen.extend(data)
+        return answer(ticket, [])
+
+    tier.worker.work = work
+    large = bytes(range(256)) * 3600  # more than is kept in memory anywhere on its way
+    with connect() as client:
+        client.sendall(post(form("inputFile", large)[0]))
+        assert read(client)[0] == 200
+    assert seen == [large]
+
+
+@pytest.mark.parametrize("part", [b"POST / HT", post()[:60], post()[:-20]], ids=["line", "headers", "body"])
+def test_a_slow_client_is_told_and_let_go(connect: Connect, part: bytes) -> None:
+    with connect() as client:
+        client.sendall(part)
+        began = time.monotonic()
+        problem(408, read(client))
+        assert time.monotonic() - began < 5
+        assert client.recv(10) == b""
+
+
+def test_dripping_does_not_buy_time(connect: Connect) -> None:
+    with connect() as client:
+        client.sendall(post(length=100_000)[:150])
+        began = time.monotonic()
+        client.settimeout(0.05)
+        while True:
+            try:
+                client.sendall(b"x")
+                if client.recv(10):
+                    break
+            except TimeoutError:
+                assert time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.4
+
+
+def test_two_hundred_slow_clients_harm_nobody(tier: Tier) -> None:
+    with served(tier, patience=30.0) as connect, ExitStack() as stack:
+        for number in range(200):
+            slow = stack.enter_context(connect())
+            slow.sendall(post()[:-20] if number % 2 else b"POST / HTTP/1.1\r\nX-A: ")
+        with connect() as client:
+            began = time.monotonic()
+            client.sendall(post())
+            assert read(client)[2] == b"face:Ada"
+            assert time.monotonic() - began < 2
+
+
+def test_probes_are_answered_while_everybody_waits(tier: Tier) -> None:
+    go = threading.Event()
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        go.wait(10)
+        return answer(ticket, [("Ada", 40.0)])
+
+    tier.worker.work = work
+    with served(tier, threads=2) as connect, ExitStack() as stack:
+        waiting = [stack.enter_context(connect()) for _ in range(5)]
+        for client in waiting:
+            client.sendall(post())
+        for path in ("/healthz", "/readyz", "/metrics"):
+            with connect() as client:
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert read(client)[0] == 200
+        go.set()
+        assert [read(client)[2] for client in waiting] == [b"face:Ada"] * 5
+
+
+def test_a_body_that_is_too_large_is_told_before_it_is_read(connect: Connect) -> None:
+    with connect() as client:
+        client.sendall(post(length=2_000_000))
+        problem(413, read(client))
+
+
+def test_who_sends_it_all_the_same_can_read_why_it_was_refused(connect: Connect) -> None:
+    with connect() as client:
+        client.sendall(post(b"x" * 3_000_000))
+        problem(413, read(client))
+
+
+def test_who_expects_to_continue_sends_nothing_in_vain(connect: Connect) -> None:
+    with connect() as client:
+        client.sendall(post(b"", length=2_000_000, extra=["Expect: 100-continue"]))
+        problem(413, read(client))
+    with connect() as client:
+        client.sendall(post(b"", length=len(CLASSIC), extra=["Expect: 100-continue"]))
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        client.sendall(CLASSIC)
+        assert read(client)[2] == b"face:Ada"
+
+
+def test_chunks_are_bounded_too(connect: Connect) -> None:
+    chunked = ["Transfer-Encoding: chunked"]
+    with connect() as client:
+        client.sendall(post(b"%x\r\n%s\r\n0\r\n\r\n" % (len(CLASSIC), CLASSIC), extra=chunked))
+        assert read(client)[2] == b"face:Ada"
+    with connect() as client:
+        client.sendall(post(b"", extra=chunked))
+        with pytest.raises((ConnectionError, AssertionError)):
+            for _ in range(40):
+                client.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                time.sleep(0.001)
+            problem(413, read(client))
+            raise AssertionError  # told, as well as cut off
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
+def test_what_is_no_http_is_told_so(connect: Connect, sent: bytes, status: int) -> None:
+    with connect() as client:
+        client.sendall(sent)
+        problem(status, read(client))
+
+
+def test_a_client_that_goes_away_is_no_fault(tier: Tier, connect: Connect) -> None:
+    release = threading.Event()
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        release.wait(10)
+        return answer(ticket, [("Ada", 40.0)])
+
+    tier.worker.work = work
+    key = ["Idempotency-Key: once"]
+    for part in (post()[:100], post(extra=key)):
+        client = connect()
+        client.sendall(part)
+        time.sleep(0.1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # cut, not closed
+        client.close()
+    release.set()
+    with connect() as client:
+        client.sendall(post(extra=key))
+        assert read(client)[2] == b"face:Ada"
+    assert tier.queue.sent == 1
+
+
+def test_what_is_in_hand_is_answered_at_the_end() -> None:
+    tier = open_tier()
+    arrived = threading.Semaphore(0)
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        arrived.release()
+        time.sleep(1.0)
+        return answer(ticket, [("Ada", 40.0)])
+
+    tier.worker.work = work
+    with ExitStack() as stack:
+        with served(tier, threads=2) as connect:  # four of six wait for a thread when it is told to stop
+            clients = [stack.enter_context(connect()) for _ in range(6)]
+            idle = stack.enter_context(connect())
+            for client in clients:
+                client.sendall(post())
+            arrived.acquire()
+        for client in clients:
+            _, headers, body = read(client)
+            assert body == b"face:Ada"
+            assert headers["connection"] == "close"
+        assert idle.recv(10) == b""
+        with pytest.raises(OSError, match="refused"):
+            connect()
+    tier.close()
+
+
+def test_a_full_backlog_is_refused(tier: Tier, connect: Connect) -> None:
+    tier.queue.depth_now = Depth(1000, 0)
+    with connect() as client:
+        client.sendall(post())
+        found = read(client)
+        problem(503, found)
+        assert int(found[1]["retry-after"]) >= 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+               str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=localhost", "-addext",
+               "subjectAltName=DNS:localhost"]  # fmt: skip
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+    except FileNotFoundError:
+        pytest.skip("no openssl to make a certificate with")
+    return cert, key
+
+
+def test_tls(tier: Tier, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    trusting = ssl.create_default_context(cafile=str(cert))
+    large = form("inputFile", b"x" * 900_000)[0]
+    with served(tier, tls=tls_context(str(cert), str(key)), patience=0.5) as connect:
+        with trusting.wrap_socket(connect(), server_hostname="localhost") as client:
+            for body in (CLASSIC, large, CLASSIC):
+                client.sendall(post(body))
+                assert read(client)[2] == b"face:Ada"
+            client.sendall(post(length=2_000_000))
+            problem(413, read(client))
+        with connect() as plain:
+            plain.sendall(post())
+            with contextlib.suppress(ConnectionResetError):
+                assert not plain.recv(4096).startswith(b"HTTP")
+        with trusting.wrap_socket(connect(), server_hostname="localhost") as slow:
+            slow.sendall(post()[:100])
+            problem(408, read(slow))
+
+
+def test_tls_of_many_at_once(tier: Tier, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    trusting = ssl.create_default_context(cafile=str(cert))
+    body = form("inputFile", b"x" * 150_000)[0]
+    wrong: list[object] = []
+
+    def ask() -> None:
+        try:
+            with trusting.wrap_socket(connect(), server_hostname="localhost") as client:
+                for _ in range(5):
+                    client.sendall(post(body))
+                    if read(client)[2] != b"face:Ada":
+                        wrong.append("answer")
+        except OSError as error:
+            wrong.append(error)
+
+    with served(tier, tls=tls_context(str(cert), str(key))) as connect:
+        threads = [threading.Thread(target=ask) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert wrong == []
+
+
+def test_a_certificate_that_is_none(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    with pytest.raises(UsageError, match="no certificate"):
+        tls_context(str(key), str(cert))
+    with pytest.raises(UsageError, match="no certificate"):
+        tls_context(str(tmp_path / "missing"), str(key))
+
+
+def test_an_address_that_is_taken(tier: Tier) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=re.escape(f"127.0.0.1:{port}")):
+            open_server(tier.app, Where("127.0.0.1", port), threads=1, max_upload=10)

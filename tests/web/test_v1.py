@@ -1,0 +1,152 @@
+"""/v1: everything that was found, as JSON."""
+
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.fakes import Tier, answer
+from visage.core.values import Job, JobKind, MatchOptions, Sampling
+from visage.web.answers import Answered
+
+
+def picture(name: str = "face.jpg") -> tuple[io.BytesIO, str]:
+    return io.BytesIO(b"picture"), name
+
+
+def asked(tier: Tier) -> Job:
+    [ticket] = tier.worker.tickets
+    return ticket.job
+
+
+def test_recognize_answers_everything(tier: Tier, client: FlaskClient) -> None:
+    tier.worker.work = lambda ticket, _: answer(ticket, [("Ada", 40.0), ("unknown", 30.0)])
+    response = client.post("/v1/recognize", data={"image": picture("party.jpg")})
+    assert response.status_code == 200
+    whole = Answered.model_validate(response.json)
+    assert whole.job.status == "done"
+    assert whole.job.id == tier.worker.tickets[0].id
+    assert whole.answer.source == "party.jpg"
+    assert whole.answer.names == ["Ada"]
+    assert whole.answer.faces
+    assert [face.name for face in whole.answer.faces] == ["Ada", "unknown"]
+    assert all(face.vector is None for face in whole.answer.faces)
+
+
+def test_vectors_are_given_to_who_asks(client: FlaskClient) -> None:
+    response = client.post("/v1/recognize?vectors=true", data={"image": picture()})
+    assert response.json
+    assert response.json["answer"]["faces"][0]["vector"] == [0.5, 0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("where", ["query", "form"])
+def test_options_reach_the_job(tier: Tier, client: FlaskClient, where: str) -> None:
+    options: dict[str, Any] = {
+        "collection": "family",
+        "threshold": "0.5",
+        "max_false_match_rate": "0.001",
+        "nearest": "true",
+        "every": "1.5s",
+    }
+    in_form, in_query = (options, {}) if where == "form" else ({}, options)
+    response = client.post("/v1/recognize", data={"video": picture("clip.mp4"), **in_form}, query_string=in_query)
+    assert response.status_code == 200
+    job = asked(tier)
+    assert (job.kind, job.collection) == (JobKind.RECOGNIZE, "family")
+    assert job.match == MatchOptions(0.001, 0.5, nearest=True)
+    assert job.sampling == Sampling(seconds=1.5)
+
+
+def test_without_options_it_is_the_service_that_says(tier: Tier, client: FlaskClient) -> None:
+    assert client.post("/v1/recognize", data={"file": picture()}).status_code == 200
+    job = asked(tier)
+    assert (job.collection, job.match, job.sampling) == ("default", MatchOptions(0.01), Sampling())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": "2"},
+        {"threshold": "nan"},
+        {"max_false_match_rate": "0"},
+        {"every": "often"},
+        {"every": "0s"},
+        {"every": "1.5f"},
+        {"nearest": "perhaps"},
+        {"collection": "x" * 300},
+    ],
+)
+@pytest.mark.parametrize("where", ["query", "form"])
+def test_an_option_out_of_range_is_refused(tier: Tier, client: FlaskClient, wrong: dict[str, str], where: str) -> None:
+    in_form, in_query = (wrong, {}) if where == "form" else ({}, wrong)
+    response = client.post("/v1/recognize", data={"image": picture(), **in_form}, query_string=in_query)
+    assert response.status_code == 422
+    assert response.json
+    assert next(iter(wrong)) in response.json["detail"]
+    assert tier.queue.sent == 0
+
+
+def test_detect_names_nobody(tier: Tier, client: FlaskClient) -> None:
+    response = client.post("/v1/detect?every=10f", data={"image": picture()})
+    assert response.status_code == 200
+    assert response.json
+    assert "names" not in response.json["answer"]
+    assert (asked(tier).kind, asked(tier).sampling) == (JobKind.DETECT, Sampling(frames=10))
+
+
+def test_compare_takes_two_in_their_order(tier: Tier, client: FlaskClient) -> None:
+    seen: list[bytes] = []
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        seen.extend(data)
+        return answer(ticket, [])
+
+    tier.worker.work = work
+    form = {"second": (io.BytesIO(b"b"), "b.jpg"), "first": (io.BytesIO(b"a"), "a.jpg"), "threshold": "0.25"}
+    assert client.post("/v1/compare", data=form).status_code == 200
+    assert seen == [b"a", b"b"]
+    assert asked(tier).kind is JobKind.COMPARE
+    assert asked(tier).match.threshold == 0.25
+
+
+def test_compare_wants_both(client: FlaskClient) -> None:
+    assert client.post("/v1/compare", data={"first": picture()}).status_code == 400
+    assert client.post("/v1/compare", data={"first": picture(), "third": picture()}).status_code == 400
+    both = {"first": [picture(), picture()], "second": picture()}
+    assert client.post("/v1/compare", data=both).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "video/mp4", "application/octet-stream"])
+def test_a_bare_body_is_a_file(tier: Tier, client: FlaskClient, kind: str) -> None:
+    seen: list[bytes] = []
+
+    def work(ticket: Any, data: list[bytes]) -> Any:
+        seen.extend(data)
+        return answer(ticket, [])
+
+    tier.worker.work = work
+    large = b"0123456789" * 60_000
+    for body in (b"picture", large):
+        assert client.post("/v1/recognize", data=body, content_type=kind).status_code == 200
+    assert seen == [b"picture", large]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "", "image"])
+def test_another_content_type_is_refused(tier: Tier, client: FlaskClient, kind: str) -> None:
+    assert client.post("/v1/recognize", data=b"picture", content_type=kind).status_code == 415
+    assert tier.queue.sent == 0
+
+
+def test_the_request_id_follows_the_job(tier: Tier, client: FlaskClient) -> None:
+    response = client.post("/v1/recognize", data={"image": picture()}, headers={"X-Request-Id": "abc-1.2_3"})
+    assert response.headers["X-Request-Id"] == "abc-1.2_3"
+    assert tier.worker.tickets[0].request == "abc-1.2_3"
+    assert response.json
+    assert response.json["job"]["request"] == "abc-1.2_3"
+
+
+@pytest.mark.parametrize("given", ["x" * 65, "two words", "a/b", "ü"])
+def test_another_request_id_is_made_where_it_is_none(client: FlaskClient, given: str) -> None:
+    response = client.get("/", headers={"X-Request-Id": given})
+    assert len(response.headers["X-Request-Id"]) == 32
