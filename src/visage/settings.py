@@ -103,6 +103,16 @@ class Settings:
     def gallery_url(self) -> str:
         return self.gallery or f"sqlite:///{self.home / 'gallery.sqlite'}"
 
+    def for_children(self) -> dict[str, str]:
+        """The environment of processes that are to have these very settings. (A URL may hold a password: a command line
+        is for all to see.)"""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        texts = {
+            name: ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+        }
+        return {**os.environ, **{PREFIX + name.upper(): text for name, text in texts.items()}}
+
     @property
     def queue_url(self) -> str:
         return self.queue or f"sqlite:///{self.home / 'queue.sqlite'}"

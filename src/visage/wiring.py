@@ -169,13 +169,13 @@ def open_station(kind: str, settings: Settings) -> Station:
 
 
 def open_fleet(settings: Settings, command: Sequence[str], *, limit: int) -> Fleet:
-    """The app tier: `processes:` of this machine, each run by `command`, `limit` at most; or the Auto Scaling group
-    `asg:NAME`. Raises `UsageError`."""
+    """The app tier: `processes:` of this machine, each run by `command` with these settings, `limit` at most; or the
+    Auto Scaling group `asg:NAME`. Raises `UsageError`."""
     scheme, _, name = settings.fleet.partition(":")
     if scheme == "processes" and not name.strip("/"):
         from visage.processes.fleet import ProcessFleet
 
-        return ProcessFleet(command, limit=limit)
+        return ProcessFleet(command, limit=limit, environment=settings.for_children())
     if scheme == "asg" and name:
         from visage.aws.fleet import GroupFleet
 

@@ -181,8 +181,7 @@ def test_behind_a_proxy_it_listens_elsewhere(start: Start, settings: Settings) -
     web.url = web.url.replace("0.0.0.0", "127.0.0.1")
     assert web.ask("/healthz")[0] == 200
     assert web.ask("/metrics")[0] == 401
-    address = {"X_Forwarded_For": "192.0.2.7"}
-    wrong = [web.ask("/metrics", X_API_Key="wrong", **address)[0] for _ in range(21)]
+    wrong = [web.ask("/metrics", X_API_Key="wrong", X_Forwarded_For="192.0.2.7")[0] for _ in range(21)]
     assert wrong[-1] == 429
     assert web.ask("/metrics", X_API_Key="wrong", X_Forwarded_For="192.0.2.8")[0] == 401
 

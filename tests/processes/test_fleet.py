@@ -56,14 +56,13 @@ def test_idle_ones_go_first_and_a_busy_one_when_its_work_is_done(fleet: ProcessF
     assert soon(lambda: len(floor.alive()) == 3)
     at_work = floor.alive()[0]
     floor.work(at_work)
-    time.sleep(0.2)  # until it has said so
     fleet.resize(1)
     assert soon(lambda: floor.alive() == [at_work])
     fleet.resize(0)
     assert fleet.size() == 0
     time.sleep(0.3)
     assert floor.alive() == [at_work]
-    floor.work(at_work, False)
+    floor.finish(at_work)
     assert soon(lambda: not floor.alive())
     assert at_work in floor.left()
 
@@ -73,11 +72,10 @@ def test_a_busy_one_that_was_to_go_stays_when_it_is_needed_again(fleet: ProcessF
     assert soon(lambda: len(floor.alive()) == 1)
     (worker,) = floor.alive()
     floor.work(worker)
-    time.sleep(0.2)
     fleet.resize(0)
     fleet.resize(1)
     assert fleet.size() == 1
-    floor.work(worker, False)
+    floor.finish(worker)
     time.sleep(0.3)
     assert floor.alive() == [worker]
     assert floor.seen() == [worker]
@@ -122,7 +120,6 @@ def test_close_lets_work_in_hand_finish(floor: Floor) -> None:
     assert soon(lambda: len(floor.alive()) == 1)
     (worker,) = floor.alive()
     floor.work(worker)
-    time.sleep(0.2)
     script = f"import pathlib, time; time.sleep(0.5); pathlib.Path({str(floor.folder / f'{worker}.busy')!r}).unlink()"
     with subprocess.Popen([sys.executable, "-c", script]):
         fleet.close()
@@ -157,11 +154,10 @@ def test_workers_of_a_fleet_that_was_killed_finish_and_go(floor: Floor) -> None:
             assert soon(lambda: len(floor.alive()) == 2)
             workers = floor.alive()
             floor.work(workers[0])
-            time.sleep(0.2)
         finally:
             keeper.kill()
     assert soon(lambda: workers[1] in floor.left())
     time.sleep(0.2)
     assert floor.left() == [workers[1]]  # the other has work in hand
-    floor.work(workers[0], False)
+    floor.finish(workers[0])
     assert soon(lambda: floor.left() == workers)

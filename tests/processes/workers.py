@@ -17,9 +17,10 @@ station = PipeStation.standard()
 print("a library's chatter, ready, busy")
 (folder / f"{os.getpid()}.here").touch()
 station.ready()
-work = folder / f"{os.getpid()}.busy"
+work, said = (folder / f"{os.getpid()}.{kind}" for kind in ("busy", "said"))
 while work.exists() or not station.leaving():
-    station.busy(work.exists())
+    station.busy(working := work.exists())
+    said.touch() if working else said.unlink(missing_ok=True)
     time.sleep(0.01)
 (folder / f"{os.getpid()}.left").touch()
 """
@@ -60,12 +61,15 @@ class Floor:
         """Those who went of their own accord, their work done."""
         return sorted(int(path.stem) for path in self.folder.glob("*.left"))
 
-    def work(self, pid: int, working: bool = True) -> None:
-        path = self.folder / f"{pid}.busy"
-        if working:
-            path.touch()
-        else:
-            path.unlink()
+    def work(self, pid: int) -> None:
+        """Give it work, and wait until it has told its fleet."""
+        (self.folder / f"{pid}.busy").touch()
+        assert soon((self.folder / f"{pid}.said").exists)
+        time.sleep(0.05)  # until the fleet has heard it
+
+    def finish(self, pid: int) -> None:
+        """Its work is done."""
+        (self.folder / f"{pid}.busy").unlink()
 
     def clear(self) -> None:
         """Whatever a test left running is ended by its id."""

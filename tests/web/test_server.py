@@ -195,13 +195,8 @@ def test_chunks_are_bounded_too(connect: Connect) -> None:
         client.sendall(post(b"%x\r\n%s\r\n0\r\n\r\n" % (len(CLASSIC), CLASSIC), extra=chunked))
         assert read(client)[2] == b"face:Ada"
     with connect() as client:
-        client.sendall(post(b"", extra=chunked))
-        with pytest.raises((ConnectionError, AssertionError)):
-            for _ in range(40):
-                client.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
-                time.sleep(0.001)
-            problem(413, read(client))
-            raise AssertionError  # told, as well as cut off
+        client.sendall(post(b"", extra=chunked) + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 40)
+        problem(413, read(client))
 
 
 @pytest.mark.parametrize(
@@ -282,11 +277,10 @@ def test_a_full_backlog_is_refused(tier: Tier, connect: Connect) -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-               str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=localhost", "-addext",
-               "subjectAltName=DNS:localhost"]  # fmt: skip
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        subprocess.run(["openssl", *words.split(), *names], check=True, capture_output=True, timeout=30)
     except FileNotFoundError:
         pytest.skip("no openssl to make a certificate with")
     return cert, key

@@ -82,11 +82,11 @@ def test_a_neighbor_that_does_not_answer(tier: Tier, client: FlaskClient, what: 
 def test_a_fault_is_told_without_its_insides(
     tier: Tier, client: FlaskClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Worse(Exception):
+    class WorseError(Exception):
         pass
 
     def fail(*_: object) -> None:
-        raise Worse("secret words")
+        raise WorseError("secret words")
 
     monkeypatch.setattr(tier.queue, "send", fail)
     body, kind = form("inputFile", b"picture")

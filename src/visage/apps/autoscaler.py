@@ -27,6 +27,9 @@ PROCESS_START, INSTANCE_START = 1.0, 90.0
 # The largest Auto Scaling group, where no bound is set.
 INSTANCES = 20
 
+# How a process of the app tier is started.
+WORKER = (sys.executable, "-m", "visage.apps.cli.main", "worker", "--station", "pipe")
+
 _log = logging.getLogger("visage.autoscaler")
 
 
@@ -38,7 +41,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     rule = rule_for(settings)
     with ExitStack() as stack:
         queue = stack.enter_context(closing(open_queue(settings)))
-        fleet = stack.enter_context(closing(open_fleet(settings, worker_command(settings), limit=rule.most)))
+        fleet = stack.enter_context(closing(open_fleet(settings, WORKER, limit=rule.most)))
         outputs = open_objects(settings.outputs_url)
         autoscaler = Autoscaler(queue, fleet, outputs, rule, clock=time.monotonic, now=time.time)
         _log.info("the autoscaler begins", extra={EXTRA: {"fleet": settings.fleet, "most": rule.most}})
@@ -57,13 +60,6 @@ def rule_for(settings: Settings) -> Rule:
         quiet=settings.quiet,
         start=PROCESS_START if here else INSTANCE_START,
     )
-
-
-def worker_command(settings: Settings) -> list[str]:
-    """How a process of the app tier is started; it has the environment for what is not said here."""
-    command = [sys.executable, "-m", "visage.apps.cli.main", "--home", str(settings.home)]
-    command += ["--gallery", settings.gallery_url, "worker", "--station", "pipe", "--queue", settings.queue_url]
-    return [*command, "--objects", settings.objects] if settings.objects else command
 
 
 def _scale(autoscaler: Autoscaler, stop: threading.Event, *, nearby: bool) -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
+from visage.apps.publishing import publishing
 from visage.core.errors import UsageError, VisageError
 from visage.core.keyring import Keyring
 from visage.core.ports import Replies
@@ -20,7 +21,7 @@ from visage.web.load import Load
 from visage.web.logs import EXTRA
 from visage.web.server import Where, serve, tls_context
 from visage.web.telemetry import Telemetry
-from visage.wiring import open_keyring, open_objects, open_queue, open_replies
+from visage.wiring import open_gallery, open_keyring, open_objects, open_queue, open_replies
 
 _log = logging.getLogger("visage.web")
 
@@ -40,6 +41,11 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
         reception = stack.enter_context(
             closing(Reception(inputs, outputs, queue, replies.open(), now=time.time, new_id=_new_id))
         )
+        if settings.publish:
+            gallery = stack.enter_context(closing(open_gallery(settings.gallery_url, create=True)))
+            stack.enter_context(
+                publishing(settings, lambda: gallery, lambda error: _log.warning("not published: %s", error))
+            )
         load = Load(queue, outputs, settings.max_backlog, time.time)
         service = Service(
             reception=reception,

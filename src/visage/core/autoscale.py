@@ -8,10 +8,10 @@ from typing import Any
 
 from visage.core.errors import NoObjectError, StorageError
 from visage.core.ports import Fleet, Objects, Queue
+from visage.core.records import WORKERS
 from visage.core.scaling import Memory, Reading, Rule, decide
 
-# Where workers say how much they have done, a file each, and where the autoscaler says how things stand.
-WORKERS = "workers"
+# Where the autoscaler says how things stand.
 STATE = "fleet.json"
 # Seconds between two looks at the workers' reports, two writings of the state, and two askings of a fleet that lags.
 REPORTS = 5.0

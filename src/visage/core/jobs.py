@@ -90,7 +90,7 @@ def _namer(job: Job, kit: Kit, lap: Lap) -> _Gaze:
     collection = check_name(job.collection)
     gallery = kit.gallery()
     rule = rule_for(kit.card, job.match, gallery.size(collection))
-    people = len(gallery.people(collection))
+    people = gallery.population(collection)
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
 
     def see(batch: Sequence[Frame], faces: Sequence[Sequence[Face]]) -> list[Sighting]:

@@ -101,5 +101,5 @@ def _answer(photo: Photo, faces: Sequence[Face], found: Sequence[Probe] | None, 
         gallery = kit.gallery()
         rule = rule_for(kit.card, job.match, gallery.size(collection))
         eyes = Eyes(kit.detector, kit.embedder, kit.card, watch.lap)
-        seen = name(found, gallery, collection, rule, len(gallery.people(collection)), eyes)
+        seen = name(found, gallery, collection, rule, gallery.population(collection), eyes)
         return replace(answer, sightings=tuple(seen), people=appearances(seen, 0.0), rule=rule)

@@ -189,7 +189,8 @@ class Objects(Protocol):
     A key is parts joined by `/`, at most 512 characters long. A part is made of letters, digits, `.`, `_`, `-`, and of
     what else is printable and no backslash; it is at most 255 bytes long in UTF-8, and neither empty nor `.`, `..` nor
     `.visage`, which a folder keeps for itself. Any other key is a `UsageError`, so no key leads out of the store. In a
-    folder a key cannot be both an object and a folder of others (`StorageError`). Every call may raise `StorageError`, which is worth a retry.
+    folder a key cannot be both an object and a folder of others. Every call may raise `StorageError`, which is worth a
+    retry.
     """
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:

@@ -7,12 +7,12 @@ the process dies comes back when its lease runs out; it is then performed while 
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from visage.core.errors import DeadlyError, VisageError
+from visage.core.errors import DeadlyError, NoGalleryError, VisageError
 from visage.core.hand import Hand, Held
 from visage.core.intake import Decoded, Intake
 from visage.core.jobs import perform
@@ -179,7 +179,8 @@ class Worker:
 
     def _warm(self) -> None:
         """Load what the first job would wait for; an empty gallery is made where there is none yet."""
-        self._kit.gallery(create=True)
+        with suppress(NoGalleryError):  # a copy that nobody has published yet; each job says so
+            self._kit.gallery(create=True)
         blank = np.zeros((1, *self._kit.card.size, 3), np.uint8)
         self._kit.detector.detect([blank[0]])
         self._kit.embedder.embed(blank)

@@ -24,6 +24,9 @@ class LoneStation:
         """For the handler of a signal."""
         self._leaving.set()
 
+    def close(self) -> None:
+        """It has left."""
+
 
 class PipeStation:
     """A worker of a `ProcessFleet`. It says `ready`, `busy` and `idle` on one pipe, a line each; when the other ends,
@@ -67,6 +70,9 @@ class PipeStation:
     def leave(self) -> None:
         """For the handler of a signal."""
         self._leaving.set()
+
+    def close(self) -> None:
+        """It has left; the fleet sees that by itself."""
 
     def _say(self, line: bytes) -> None:
         try:

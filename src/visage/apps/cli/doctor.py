@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import re
 import sys
 
 import click
@@ -37,7 +38,7 @@ def doctor(context: Context, as_json: bool) -> None:
         "packages": {name: _version(name) for name in PACKAGES},
         "threads": settings.worker_threads,
         "home": str(settings.home),
-        "gallery": settings.gallery_url,
+        "gallery": re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", settings.gallery_url),
         "cache": str(settings.cache),
         "models": installed_models(settings),
     }

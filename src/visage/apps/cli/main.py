@@ -1,5 +1,7 @@
 """The command `visage`."""
 
+import importlib
+import importlib.util
 import io
 import logging
 import os
@@ -7,23 +9,52 @@ import sys
 
 import click
 
-from visage.apps.cli.autoscale import autoscale
-from visage.apps.cli.doctor import doctor
-from visage.apps.cli.enroll import enroll
-from visage.apps.cli.evaluate import evaluate
-from visage.apps.cli.gallery import gallery
-from visage.apps.cli.keys import keys
-from visage.apps.cli.models import models
 from visage.apps.cli.output import Context, complain
-from visage.apps.cli.people import people
-from visage.apps.cli.recognize import compare, detect, recognize
-from visage.apps.cli.serve import serve
-from visage.apps.cli.web import web
-from visage.apps.cli.worker import worker
 from visage.core.errors import UsageError, VisageError
 
+# Each command and its file, which is read when the command is asked for: a photo does not wait for the web tier.
+COMMANDS = {
+    "enroll": "enroll",
+    "recognize": "recognize",
+    "detect": "recognize",
+    "compare": "recognize",
+    "people": "people",
+    "gallery": "gallery",
+    "evaluate": "evaluate",
+    "models": "models",
+    "serve": "serve",
+    "web": "web",
+    "worker": "worker",
+    "autoscale": "autoscale",
+    "queue": "queue",
+    "keys": "keys",
+    "doctor": "doctor",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+# What these need is an extra of its own.
+WEB = {"serve", "web"}
+
+
+class Commands(click.Group):
+    """The commands, in the order of the table above; those that cannot run here are left out of the help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's form
+        here = importlib.util.find_spec("flask") is not None
+        return [name for name in COMMANDS if here or name not in WEB]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's form
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"visage.apps.cli.{COMMANDS[cmd_name]}")
+        except ModuleNotFoundError as error:
+            raise UsageError(f"visage {cmd_name} needs the package {error.name}: pip install 'visage[web]'") from error
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--home", metavar="DIR", help="Where people and models are kept.  [default: VISAGE_HOME]")
 @click.option("--gallery", metavar="URL", help="The gallery of enrolled people, sqlite:///PATH.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done, on standard error.")
@@ -39,25 +70,6 @@ def visage(context: click.Context, home: str | None, gallery: str | None, verbos
     """
     context.obj = Context(home=home, gallery=gallery)
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="visage: %(message)s")
-
-
-for command in (
-    enroll,
-    recognize,
-    detect,
-    compare,
-    people,
-    gallery,
-    evaluate,
-    models,
-    keys,
-    serve,
-    web,
-    worker,
-    autoscale,
-    doctor,
-):
-    visage.add_command(command)
 
 
 def main() -> None:
