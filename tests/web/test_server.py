@@ -264,6 +264,29 @@ def test_what_is_in_hand_is_answered_at_the_end() -> None:
     tier.close()
 
 
+def test_told_twice_it_ends_at_once(tier: Tier) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def work(ticket: Any, data: list[bytes]) -> None:
+        arrived.set()
+        release.wait(10)
+
+    tier.worker.work = work
+    server = open_server(tier.app, Where("127.0.0.1", 0), threads=1, max_upload=1_000_000)
+    working = threading.Thread(target=server.work, args=(20.0,))
+    working.start()
+    with socket.create_connection(("127.0.0.1", server.effective_port), timeout=10) as client:
+        client.sendall(post())
+        assert arrived.wait(10)
+        server.stop()
+        working.join(0.5)
+        assert working.is_alive()
+        server.stop()
+        working.join(4)
+        assert not working.is_alive()
+    release.set()
+
+
 def test_a_full_backlog_is_refused(tier: Tier, connect: Connect) -> None:
     tier.queue.depth_now = Depth(1000, 0)
     with connect() as client:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -10,10 +11,10 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.web.fakes import Tier, answer, form, open_tier
+from tests.web.fakes import MemoryObjects, MemoryQueue, Tier, answer, form, open_tier
 from visage.core.errors import NoPersonError, VisageError
 from visage.core.values import Depth
-from visage.web.load import FLEET_KEY
+from visage.web.load import FLEET_KEY, Load
 from visage.web.problems import STATUSES, problem_for
 from visage.web.uploads import MAX_PARTS
 
@@ -214,3 +215,27 @@ def test_routes_are_patterns_in_the_figures(client: FlaskClient) -> None:
     assert 'route="none",status="404"' in page
     assert "0" * 32 not in page
     assert "somewhere" not in page
+
+
+def test_while_one_asks_how_deep_the_queue_is_others_take_what_was_known() -> None:
+    reading, go = threading.Event(), threading.Event()
+    depths = iter([Depth(1, 0), Depth(2, 0)])
+
+    class Slow(MemoryQueue):
+        def depth(self) -> Depth:
+            depth = next(depths)
+            if depth.waiting == 2:
+                reading.set()
+                go.wait(10)
+            return depth
+
+    load = Load(Slow(lambda body: None), MemoryObjects(), 10, time.time)
+    assert load.depth().waiting == 1
+    time.sleep(0.25)
+    asking = threading.Thread(target=load.depth)
+    asking.start()
+    assert reading.wait(10)
+    assert load.depth().waiting == 1
+    go.set()
+    asking.join(10)
+    assert load.depth().waiting == 2

@@ -22,6 +22,7 @@ def run(settings: Settings, station: Station) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: station.leave())
     with ExitStack() as stack:
+        stack.callback(station.close)
         engine = stack.enter_context(open_engine(settings))
         queue = stack.enter_context(closing(open_queue(settings)))
         replies = stack.enter_context(closing(open_replies(settings)))

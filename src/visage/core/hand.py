@@ -26,11 +26,16 @@ class Held:
 
 
 class Hand:
-    """Receipts in hand, at most `size`; used by several threads. busy: called when it fills and when it is empty."""
+    """Receipts in hand, at most `size`; used by several threads. busy: called when it fills and when it is empty.
 
-    def __init__(self, size: int, busy: Callable[[bool], None]) -> None:
+    clock: seconds."""
+
+    def __init__(self, size: int, busy: Callable[[bool], None], clock: Callable[[], float]) -> None:
         self._size = size
         self._busy = busy
+        self._clock = clock
+        self._worked = 0.0
+        self._since = 0.0
         self._receipts: dict[str, int] = {}
         self._changed = threading.Condition()
         self._shut = False
@@ -47,6 +52,7 @@ class Hand:
             was_empty = not self._receipts
             self._receipts.update(dict.fromkeys(receipts, 0))
             if was_empty and receipts:
+                self._since = self._clock()
                 self._busy(True)
 
     def weigh(self, receipt: str, pixels: int) -> None:
@@ -68,12 +74,18 @@ class Hand:
             for receipt in receipts:
                 self._receipts.pop(receipt, None)
             if not self._receipts and not was_empty:
+                self._worked += self._clock() - self._since
                 self._busy(False)
             self._changed.notify_all()
 
     def has(self, receipt: str) -> bool:
         with self._changed:
             return receipt in self._receipts
+
+    def worked(self) -> float:
+        """Seconds during which something was in hand, so far."""
+        with self._changed:
+            return self._worked + (self._clock() - self._since if self._receipts else 0.0)
 
     def receipts(self) -> list[str]:
         with self._changed:

@@ -59,6 +59,7 @@ class Outbox:
         self._over = over
         self._log = log
         self._finished: SimpleQueue[_Finished | None] = SimpleQueue()
+        self.done = 0  # jobs
 
     def finish(self, held: Held, answer: Answer) -> None:
         """The job was done."""
@@ -116,6 +117,7 @@ class Outbox:
                 for held in stored:
                     self._tell(held)
                 self._queue.done([held.receipt for held in stored])
+                self.done += len(stored)
             self._hand.drop([held.receipt for held in stored])
 
     @contextmanager

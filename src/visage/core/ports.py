@@ -354,3 +354,7 @@ class Station(Protocol):
     def leave(self) -> None:
         """Its user wants it to go: `leaving` from now on. For the handler of a signal."""
         ...
+
+    def close(self) -> None:
+        """Nothing is in hand any more. Twice is once."""
+        ...

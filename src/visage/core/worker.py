@@ -6,8 +6,8 @@ the process dies comes back when its lease runs out; it is then performed while 
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +59,7 @@ class Worker:
         self._fault: BaseException | None = None
         self._report = Report()
         self._records = Records(places.outputs, name, kit.now, tries=DEATHS)
-        self._hand = Hand(HOLD, places.station.busy)
+        self._hand = Hand(HOLD, places.station.busy, kit.clock)
         self._outbox = Outbox(
             places.queue, places.replies, self._records, self._hand, now=kit.now, over=self._over, log=log
         )
@@ -107,8 +107,7 @@ class Worker:
     def _perform_photos(self, group: Sequence[Decoded]) -> None:
         group = [one for one in group if self._hand.has(one.held.receipt)]  # the others' leases were lost
         try:
-            with self._timed(len(group)):
-                answers = perform_photos([one.photo for one in group], self._kit)
+            answers = perform_photos([one.photo for one in group], self._kit)
         except Exception as error:  # noqa: BLE001  one of them may be at fault: each by itself will tell
             self._log("photos are performed one by one", error=error)
             for one in group:
@@ -147,8 +146,7 @@ class Worker:
         looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}
         self._hand.shut(looks)  # most likely a video: others are not to wait for its end
         try:
-            with self._timed(1):
-                answer = perform(held.ticket.job, self._kit, self._progress(held) if looks else None)
+            answer = perform(held.ticket.job, self._kit, self._progress(held) if looks else None)
         finally:
             self._hand.shut(False)
         self._outbox.finish(held, answer)
@@ -175,7 +173,7 @@ class Worker:
                 with self._outbox.patience("leases cannot be extended"):
                     self._hand.drop(self._queue.extend(receipts))
             with self._outbox.patience("the report cannot be stored"):
-                self._records.tell(self._report)
+                self._records.tell(replace(self._report, jobs=self._outbox.done, busy=self._hand.worked()))
 
     def _warm(self) -> None:
         """Load what the first job would wait for; an empty gallery is made where there is none yet."""
@@ -189,13 +187,6 @@ class Worker:
         with self._outbox.patience("the last words cannot be said"):
             self._queue.release(self._hand.receipts())
             self._records.leave()
-
-    @contextmanager
-    def _timed(self, jobs: int) -> Iterator[None]:
-        start = self._kit.clock()
-        yield
-        done = self._report
-        self._report = replace(done, jobs=done.jobs + jobs, busy=done.busy + self._kit.clock() - start)
 
     def _thread(self, part: Callable[[], None]) -> threading.Thread:
         def run() -> None:

@@ -17,10 +17,11 @@ from visage.sqlite.queue_schema import connect, explained, is_busy, prepare
 # fairer than SQLite, the same on every system, and cannot hang on a process that was stopped.
 _PAUSE, _PAUSES = 0.0002, 0.005  # seconds; the longer one once the wait has become a long one
 _LONG = 0.05
-# Where several processes write all the time, SQLite never finds the moment to begin its log anew, and from a thousand
-# pages on tries so with every commit: half the jobs a second. So this is done here, when the log has grown.
-_LOG = 16 * 1024**2  # bytes
-_SELDOM = 64  # statements, after which to look
+# Where several processes write all the time, SQLite hardly finds the moment to begin its log anew, and from a thousand
+# pages on waits for the disk with every commit: on a disk that takes 3 ms to confirm, a thirtieth of the jobs a second.
+# So it is done here: every so many statements where there is anything to gain, and sooner where messages are large.
+_SELDOM, _OFTEN = 2048, 64  # statements
+_LOG, _LONG_LOG = 4 * 1024**2, 64 * 1024**2  # bytes
 
 
 class QueueFile:
@@ -96,11 +97,14 @@ class QueueFile:
     def _tidy(self) -> None:
         """Begin the log anew where it has grown long. Called under the lock."""
         self._statements += 1
-        if self._statements % _SELDOM:
+        if self._statements % _OFTEN:
             return
         try:
-            if self._log.stat().st_size > _LOG:
+            size = self._log.stat().st_size
+            if size > _LONG_LOG:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            elif size > _LOG and self._statements % _SELDOM == 0:
+                self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
         except (sqlite3.Error, OSError):
             pass  # somebody is writing, or the disk is full: it will be tried again, and nothing is lost meanwhile
 

@@ -123,6 +123,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         self._patience = patience
         self.tls = where.tls
         self.stopping = False
+        self._at_once = False
         self.channel_class = TlsChannel if where.tls else Channel
         self._host = where.host
         self._probes = ThreadedTaskDispatcher()
@@ -140,7 +141,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
     def work(self, drain: float) -> None:
         """Answer requests until `stop`, and what is in hand then for at most `drain` seconds."""
         until = float("inf")
-        while not self.stopping or (self._at_work() and time.monotonic() < until):
+        while not self.stopping or (self._at_work() and time.monotonic() < until and not self._at_once):
             wasyncore.loop(
                 1.0 if not self.stopping else 0.1, use_poll=self.adj.asyncore_use_poll, map=self._map, count=1
             )
@@ -153,7 +154,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         wasyncore.close_all(self._map)
 
     def stop(self) -> None:
-        """From any thread or a signal's handler."""
+        """From any thread or a signal's handler; the second time it ends without the answers."""
+        self._at_once = self.stopping
         self.stopping = True
         self.pull_trigger()
 
