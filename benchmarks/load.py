@@ -124,6 +124,8 @@ def site(**settings: object) -> Iterator[Site]:
             yield made
         finally:
             made.stop()
+            if keep := os.environ.get("KEEP_LOGS"):
+                shutil.copytree(home, keep, dirs_exist_ok=True)
 
 
 def until(true: Callable[[], object], seconds: float) -> None:
@@ -197,9 +199,11 @@ def kills() -> None:
         killed: list[int] = []
         killer = threading.Thread(target=_kill, args=(here, over, killed))
         killer.start()
-        tally = ask(here, photos, 1000, 100)
-        over.set()
-        killer.join()
+        try:
+            tally = ask(here, photos, 1000, 100)
+        finally:
+            over.set()
+            killer.join()
         with closing(open_queue(here.settings)) as queue:
             dead = [letter.reason for letter in queue.dead()]
         stored, again, twice = computed(here)

@@ -91,9 +91,9 @@ class Client:
         while True:
             status, headers, body = await exchange(stream, get(self._host, f"{job}?wait=10"))
             data = json.loads(body) if status == 200 else {}
-            if status != 200 or data["job"]["status"] in {"done", "failed"}:
+            if status != 200 or data["status"] in {"done", "failed"}:
                 break
-        if status != 200 or data["job"]["status"] == "failed":
+        if status != 200 or data["status"] == "failed":
             return status if status != 200 else 422, headers, body
         faces = data["answer"]["faces"]
         largest = max(faces, key=lambda f: (f["box"][2] - f["box"][0]) * (f["box"][3] - f["box"][1]), default=None)

@@ -1,79 +1,20 @@
-"""The server over real sockets: slow, broken and greedy clients, TLS, many at once, and an orderly end."""
+"""The server over real sockets: slow, broken and greedy clients, many at once, and an orderly end."""
 
-import contextlib
-import json
 import re
 import socket
-import ssl
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 
 from tests.web.fakes import Tier, answer, form, open_tier
+from tests.web.wire import CLASSIC, post, problem, read, served
 from visage.core.errors import UsageError
 from visage.core.values import Depth
-from visage.web.server import Where, open_server, tls_context
-
-CLASSIC, KIND = form("inputFile", b"picture")
-
-
-def post(body: bytes = CLASSIC, *, path: str = "/", extra: Sequence[str] = (), length: int | None = None) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {KIND}", *extra]
-    if not any(line.lower().startswith("transfer-encoding") for line in extra):
-        lines.append(f"Content-Length: {len(body) if length is None else length}")
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def read(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """One response."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += _some(connection)
-    head, _, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    while len(body) < int(headers.get("content-length", 0)):
-        body += _some(connection)
-    return int(first.split()[1]), headers, body
-
-
-def _some(connection: socket.socket) -> bytes:
-    data = connection.recv(65536)
-    if not data:
-        raise ConnectionError("closed without a whole answer")
-    return data
-
-
-def problem(status: int, found: tuple[int, dict[str, str], bytes]) -> None:
-    assert found[0] == status
-    assert found[1]["content-type"] == "application/problem+json"
-    assert json.loads(found[2])["status"] == status
-
-
-@contextmanager
-def served(tier: Tier, **options: Any) -> Iterator[Callable[[], socket.socket]]:
-    """A server on a free port; what it gives connects to it."""
-    given: dict[str, Any] = {"threads": 4, "max_upload": 1_000_000, **options}
-    where = Where("127.0.0.1", 0, given.pop("tls", None))
-    server = open_server(tier.app, where, **given)
-    drained = threading.Thread(target=server.work, args=(5.0,))
-    drained.start()
-
-    def connect() -> socket.socket:
-        return socket.create_connection(("127.0.0.1", server.effective_port), timeout=10)
-
-    try:
-        yield connect
-    finally:
-        server.stop()
-        drained.join(20)
-        assert not drained.is_alive()
+from visage.web.server import Where, open_server
 
 
 @pytest.fixture
@@ -294,72 +235,6 @@ def test_a_full_backlog_is_refused(tier: Tier, connect: Connect) -> None:
         found = read(client)
         problem(503, found)
         assert int(found[1]["retry-after"]) >= 1
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
-    try:
-        subprocess.run(["openssl", *words.split(), *names], check=True, capture_output=True, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("no openssl to make a certificate with")
-    return cert, key
-
-
-def test_tls(tier: Tier, certificate: tuple[Path, Path]) -> None:
-    cert, key = certificate
-    trusting = ssl.create_default_context(cafile=str(cert))
-    large = form("inputFile", b"x" * 900_000)[0]
-    with served(tier, tls=tls_context(str(cert), str(key)), patience=0.5) as connect:
-        with trusting.wrap_socket(connect(), server_hostname="localhost") as client:
-            for body in (CLASSIC, large, CLASSIC):
-                client.sendall(post(body))
-                assert read(client)[2] == b"face:Ada"
-            client.sendall(post(length=2_000_000))
-            problem(413, read(client))
-        with connect() as plain:
-            plain.sendall(post())
-            with contextlib.suppress(ConnectionResetError):
-                assert not plain.recv(4096).startswith(b"HTTP")
-        with trusting.wrap_socket(connect(), server_hostname="localhost") as slow:
-            slow.sendall(post()[:100])
-            problem(408, read(slow))
-
-
-def test_tls_of_many_at_once(tier: Tier, certificate: tuple[Path, Path]) -> None:
-    cert, key = certificate
-    trusting = ssl.create_default_context(cafile=str(cert))
-    body = form("inputFile", b"x" * 150_000)[0]
-    wrong: list[object] = []
-
-    def ask() -> None:
-        try:
-            with trusting.wrap_socket(connect(), server_hostname="localhost") as client:
-                for _ in range(5):
-                    client.sendall(post(body))
-                    if read(client)[2] != b"face:Ada":
-                        wrong.append("answer")
-        except OSError as error:
-            wrong.append(error)
-
-    with served(tier, tls=tls_context(str(cert), str(key))) as connect:
-        threads = [threading.Thread(target=ask) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-    assert wrong == []
-
-
-def test_a_certificate_that_is_none(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    cert, key = certificate
-    with pytest.raises(UsageError, match="no certificate"):
-        tls_context(str(key), str(cert))
-    with pytest.raises(UsageError, match="no certificate"):
-        tls_context(str(tmp_path / "missing"), str(key))
 
 
 def test_an_address_that_is_taken(tier: Tier) -> None:

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from visage.core.errors import MessageError
+from visage.core.errors import MessageError, VisageError
 from visage.core.hand import Hand, Held
 from visage.core.kit import Kit
 from visage.core.outbox import Log, Outbox
@@ -12,6 +12,7 @@ from visage.core.photos import Photo, open_photo
 from visage.core.ports import Queue, Station
 from visage.core.records import Records
 from visage.core.tickets import ticket_from_text
+from visage.core.values import Delivery
 
 # Decoded pixels from which on no more are decoded, and seconds to wait for messages at a time.
 PIXELS = 24_000_000
@@ -82,19 +83,35 @@ class Intake:
                 self._next.append(item)
         return found
 
+    def waiting(self) -> list[Held]:
+        """Every job that is next, without waiting: for who does not get round to them."""
+        items, self._next = self._next, []
+        while not self._ready.empty():
+            items.append(self._ready.get())
+        self._next = [None] if None in items else []
+        return [item.held if isinstance(item, Decoded) else item for item in items if item is not None]
+
     def _receive(self, room: int) -> None:
+        deliveries: list[Delivery] = []
         with self._outbox.patience("the queue cannot be read"):
             deliveries = self._queue.receive(room, WAIT)
-            self._hand.take([delivery.receipt for delivery in deliveries])
-            for delivery in deliveries:
-                try:
-                    held = Held(ticket_from_text(delivery.body), delivery)
-                except MessageError as error:
-                    self._log("a message that is none of ours was put aside", reason=str(error))
-                    self._queue.bury(delivery.receipt, str(error))
-                    self._hand.drop([delivery.receipt])
-                else:
-                    self._prepare(held)
+        self._hand.take([delivery.receipt for delivery in deliveries])
+        for delivery in deliveries:
+            try:
+                held = Held(ticket_from_text(delivery.body), delivery)
+            except MessageError as error:
+                self._put_aside(delivery, str(error))
+            else:
+                self._prepare(held)
+
+    def _put_aside(self, delivery: Delivery, reason: str) -> None:
+        """A message that is none of ours. Where it cannot be put aside, it comes back when its lease is over."""
+        self._log("a message that is none of ours was put aside", reason=reason)
+        try:
+            self._queue.bury(delivery.receipt, reason)
+        except VisageError as error:
+            self._log("it is still in the queue", reason=str(error))
+        self._hand.drop([delivery.receipt])
 
     def _prepare(self, held: Held) -> None:
         """Decode a photo ahead, unless a worker died with it in hand."""
@@ -104,6 +121,8 @@ class Intake:
                 return
             photo = None
             if not held.again:
+                while not (self._hand.wait_for_pixels(PIXELS, WAIT) or self._over.is_set()):
+                    pass
                 with self._alone:
                     photo = open_photo(held.ticket.job, self._kit)
             if photo:

@@ -22,8 +22,10 @@ from visage.core.ports import Queue, Replies
 from visage.core.records import Records
 from visage.core.tickets import failure_of, result_of
 
-# Seconds until what failed for no fault of the job is tried again.
+# Seconds until what failed for no fault of the job is tried again; they grow with every try up to the second number,
+# since a queue may count the tries and give a message up.
 RETRY = 2.0
+LATEST = 60.0
 
 # An event and its facts, for the log; no names of people or files among them.
 Log = Callable[..., None]
@@ -85,7 +87,7 @@ class Outbox:
         except VisageError as error:
             if _blameless(error):
                 self._log("a job is put off", id=held.ticket.id, request=held.ticket.request, reason=str(error))
-                self.give_back(held, RETRY)
+                self._put_off(held)
             else:
                 self.fail(held, error)
         except Exception as error:  # noqa: BLE001  nothing raw reaches a client, and one job does not end the worker
@@ -96,6 +98,9 @@ class Outbox:
         with self.patience("a job cannot be given back"):
             self._queue.release([held.receipt], delay)
         self._hand.drop([held.receipt])
+
+    def _put_off(self, held: Held) -> None:
+        self.give_back(held, min(RETRY * held.delivery.count**2, LATEST))
 
     def bury(self, held: Held, error: VisageError, reason: str) -> None:
         """Put the job aside for good: its client gets the error, people find the reason among the dead letters."""
@@ -121,13 +126,13 @@ class Outbox:
             self._hand.drop([held.receipt for held in stored])
 
     @contextmanager
-    def patience(self, what: str) -> Iterator[None]:
-        """Outages pass: say so, wait a little, and let the caller go on."""
+    def patience(self, what: str, *, pause: bool = True) -> Iterator[None]:
+        """Outages pass: say so, wait a little (unless it does not matter much), and let the caller go on."""
         try:
             yield
         except StorageError as error:
             self._log(what, reason=str(error))
-            self._over.wait(RETRY)
+            self._over.wait(RETRY if pause else 0.0)
 
     def _store(self, one: _Finished) -> bool:
         """Whether the result is in the store now."""
@@ -141,13 +146,14 @@ class Outbox:
                 self._records.tidy(ticket)
         except StorageError as error:
             self._log("a result cannot be stored", id=ticket.id, request=ticket.request, reason=str(error))
-            self.give_back(one.held, RETRY)
+            self._put_off(one.held)
             return False
         return True
 
     def _tell(self, held: Held) -> None:
         if held.ticket.reply:
-            self._replies.send(held.ticket.reply, [held.ticket.id])
+            with self.patience("a reply cannot be sent", pause=False):  # who waits for it looks by itself
+                self._replies.send(held.ticket.reply, [held.ticket.id])
 
 
 def _blameless(error: VisageError) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
-from visage.core.errors import NoObjectError, StorageError, UsageError
+from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError, VisageError
 from visage.core.ports import Mailbox, Objects, Queue
 from visage.core.tickets import (
     ID,
@@ -115,11 +115,15 @@ class Reception:
             return ticket_from_text(self._inputs.get(ticket_key(ticket_id)).decode())
         except NoObjectError:
             return None
+        except (MessageError, UnicodeDecodeError) as error:
+            raise _damaged(ticket_key(ticket_id)) from error
 
     def forget(self, ticket_id: str) -> None:
-        """Delete what came in and what was found."""
-        for store in (self._inputs, self._outputs):
-            store.delete([found.key for found in store.list(ticket_id)])
+        """Delete what came in and what was found; the ticket last, so that it can be asked for again if that breaks
+        off. Nothing for anything that is no job's id."""
+        if ID.fullmatch(ticket_id):
+            for store in (self._outputs, self._inputs):
+                store.delete([found.key for found in store.list(ticket_id)])
 
     def close(self) -> None:
         self._open = False
@@ -143,14 +147,17 @@ class Reception:
     def _send(self, ticket: Ticket, asked: Asked) -> bool:
         """Whether there can be no result yet."""
         text = ticket_to_text(ticket)
-        fresh = True
-        if asked.key is not None and not self._inputs.create(ticket_key(ticket.id), text.encode()):
+        fresh = asked.key is None or self._inputs.create(ticket_key(ticket.id), text.encode())
+        if not fresh:
             earlier = self.ticket(ticket.id)
-            if earlier is not None and earlier.print != ticket.print:
+            if earlier is None:  # deleted just now
+                self._inputs.put(ticket_key(ticket.id), text.encode())
+            elif earlier.print != ticket.print:
                 raise UsageError("this Idempotency-Key was used for another request; take a new one")
             if self._outputs.version(result_key(ticket.id)) is not None:
                 return False
-            fresh = False
+        elif asked.key is not None:  # a result may outlive its ticket, and be of something else
+            self._outputs.delete([result_key(ticket.id)])
         for number, (_, data) in enumerate(asked.sources):
             if not isinstance(data, bytes):
                 data.seek(0)
@@ -183,8 +190,11 @@ class Reception:
         while seconds > 0:
             called = event.wait(min(pause, seconds))
             event.clear()
-            if (result := self.result(ticket_id)) is not None:
-                return result
+            try:
+                if (result := self.result(ticket_id)) is not None:
+                    return result
+            except StorageError:  # the job is not lost, so it is none of the client's business yet
+                called = False
             if not called:
                 seconds -= pause
                 pause = min(2 * pause, LOOK_AT_MOST)
@@ -194,7 +204,7 @@ class Reception:
         while self._open:
             try:
                 replies = self._mailbox.receive(_LISTEN)
-            except StorageError:  # who waits looks by itself
+            except VisageError:  # who waits looks by itself
                 threading.Event().wait(LOOK)
                 continue
             with self._lock:
@@ -208,15 +218,19 @@ class Reception:
         except NoObjectError:
             return None
         except ValueError as error:
-            raise StorageError(f"{key}: what is stored there is damaged; delete it and ask again") from error
+            raise _damaged(key) from error
         return data if isinstance(data, dict) else None
+
+
+def _damaged(key: str) -> StorageError:
+    return StorageError(f"{key}: what is stored there is damaged; delete it and ask again")
 
 
 def _print(asked: Asked) -> str:
     """A hash of everything that was asked."""
     whole = hashlib.sha256(json.dumps([asdict(asked.job), asked.vectors]).encode())
     for name, data in asked.sources:
-        part = hashlib.sha256(name.encode("utf-8", "surrogatepass"))
+        part = hashlib.sha256(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
         if isinstance(data, bytes):
             part.update(data)
         else:

@@ -14,8 +14,8 @@ WORKERS = "workers"
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker did so far. jobs: how many; busy: seconds with something in hand; ready: seconds from its start until
-    it could work; at: when this was written, seconds since 1970."""
+    """What a worker did so far. jobs: how many; busy: seconds with something in hand; ready: seconds from its start
+    until it could work; at: when this was written, seconds since 1970."""
 
     jobs: int = 0
     busy: float = 0.0

@@ -70,7 +70,7 @@ def ticket_to_text(ticket: Ticket) -> str:
 def ticket_from_text(text: str) -> Ticket:
     """Raises `MessageError` for whatever `ticket_to_text` did not write: the queue may hold other people's messages."""
     try:
-        data = json.loads(text)
+        data = _read(text)
         if not isinstance(data, dict) or data.get("visage") != VERSION:
             raise MessageError("the message is no ticket of this version of Visage")
         ticket = Ticket(
@@ -84,7 +84,9 @@ def ticket_from_text(text: str) -> Ticket:
             vectors=_truth(data, "vectors"),
             created=float(data["created"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if _read(ticket_to_text(ticket)) != data:
+            raise MessageError("the message is no ticket: it says more or something else than a ticket does")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MessageError(f"the message is no ticket: {error!r}") from error
     if not ID.fullmatch(ticket.id) or len(ticket.names) != len(ticket.job.sources):
         raise MessageError("the message is no ticket: its id or its names are none")
@@ -124,6 +126,15 @@ def _head(ticket: Ticket, status: str, finished: float) -> dict[str, Any]:
         "created": round(ticket.created, 3),
         "finished": round(finished, 3),
     }
+
+
+def _read(text: str) -> Any:
+    """JSON as the standard has it: infinity and its like are no numbers."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no number")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def _job(data: Mapping[str, Any]) -> Job:

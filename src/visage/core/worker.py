@@ -1,7 +1,7 @@
 """The app tier's work: lease a job, perform it, store the result, reply, done.
 
 Three threads hand jobs on, so that the networks never wait for a disk or a bucket: one leases and decodes (`intake`),
-the main one runs the networks, one stores and replies (`outbox`). A fourth keeps the leases. Whatever is in hand when
+the main one runs the networks, one stores and replies (`outbox`). Two more keep leases and report. Whatever is in hand as
 the process dies comes back when its lease runs out; it is then performed while nothing else is decoded or performed.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from visage.core.errors import DeadlyError, NoGalleryError, VisageError
+from visage.core.errors import DeadlyError, NoGalleryError, StorageError, VisageError
 from visage.core.hand import Hand, Held
 from visage.core.intake import Decoded, Intake
 from visage.core.jobs import perform
@@ -81,16 +81,17 @@ class Worker:
         start = self._kit.clock()
         self._warm()
         self._report = replace(self._report, ready=self._kit.clock() - start)
-        intake, outbox, leases = map(self._thread, (self._intake.run, self._outbox.run, self._keep_leases))
-        self._station.ready()
+        intake, outbox = self._thread(self._intake.run), self._thread(self._outbox.run)
+        keepers = [self._thread(self._keep_leases), self._thread(self._keep_report)]
         try:
+            self._station.ready()
             self._work()
         finally:
             self._outbox.end()
             outbox.join()
             self._over.set()
-            intake.join()
-            leases.join()
+            for thread in (intake, *keepers):
+                thread.join()
             self._wind_up()
         if self._fault:
             raise self._fault
@@ -140,7 +141,8 @@ class Worker:
             try:
                 self._perform(held)
             finally:
-                self._records.untry(held.ticket, number)
+                with self._outbox.patience("the note of a try cannot be removed", pause=False):
+                    self._records.untry(held.ticket, number)
 
     def _perform(self, held: Held) -> None:
         looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}
@@ -152,26 +154,38 @@ class Worker:
         self._outbox.finish(held, answer)
 
     def _progress(self, held: Held) -> Callable[[Frame, Sequence[Sighting], Media], None]:
+        """Called with every frame of a video: every now and then it notes how far that is, and gives back what waits
+        for its end, which may take hours."""
         last = self._kit.clock()
 
         def note(frame: Frame, _seen: Sequence[Sighting], media: Media) -> None:
             nonlocal last
-            if media.duration and self._kit.clock() - last >= OFTEN:
-                last = self._kit.clock()
-                self._records.progress(held.ticket, min(1.0, frame.time / media.duration))
+            if not media.is_video or self._kit.clock() - last < OFTEN:
+                return
+            last = self._kit.clock()
+            for other in self._intake.waiting():
+                self._outbox.give_back(other)
+            if media.duration:
+                with self._outbox.patience("progress cannot be noted", pause=False):
+                    self._records.progress(held.ticket, min(1.0, frame.time / media.duration))
 
         return note
 
     def _keep_leases(self) -> None:
-        """Extend the leases three times a term, and say every now and then how it goes."""
-        pause = min(self._lease / 3, OFTEN)
-        since = 0.0
+        """Extend the leases three times a term; more often while that fails. It waits for nothing but the queue."""
+        pause = self._lease / 3
         while not self._over.wait(pause):
-            since += pause
-            if since >= self._lease / 3 and (receipts := self._hand.receipts()):
-                since = 0.0
-                with self._outbox.patience("leases cannot be extended"):
+            try:
+                if receipts := self._hand.receipts():
                     self._hand.drop(self._queue.extend(receipts))
+                pause = self._lease / 3
+            except StorageError as error:
+                self._log("leases cannot be extended", reason=str(error))
+                pause = self._lease / 12
+
+    def _keep_report(self) -> None:
+        """Say every now and then how it goes."""
+        while not self._over.wait(OFTEN):
             with self._outbox.patience("the report cannot be stored"):
                 self._records.tell(replace(self._report, jobs=self._outbox.done, busy=self._hand.worked()))
 
@@ -184,8 +198,9 @@ class Worker:
         self._kit.embedder.embed(blank)
 
     def _wind_up(self) -> None:
-        with self._outbox.patience("the last words cannot be said"):
+        with self._outbox.patience("jobs cannot be given back"):
             self._queue.release(self._hand.receipts())
+        with self._outbox.patience("the report cannot be removed"):
             self._records.leave()
 
     def _thread(self, part: Callable[[], None]) -> threading.Thread:
