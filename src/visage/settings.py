@@ -23,7 +23,6 @@ LEAST = {
     "search_area": 1000,
     "max_bytes": 1,
     "max_pixels": 1,
-    "lease": 0.1,
     "max_upload": 1,
     "web_threads": 1,
     "latency": 0.01,
@@ -45,12 +44,12 @@ class Settings:
     stranger_rate: share of strangers that may be given a name. keep_crops: keep a crop of every enrolled face.
     max_bytes, max_pixels, max_seconds: what is refused of a file, a picture, a video.
 
-    The service. queue: its URL; empty: `queue.sqlite` in home. objects: URL of the folder or bucket that holds `in` and
-    `out`, what comes in and what was found; empty: `objects` in home. inputs, outputs: the URL of each, where they are
-    apart. keys: URL of the folder or bucket with the API keys; empty: `keys` in home. publish: where to copy names and
-    vectors whenever they change, as in s3://BUCKET/gallery.sqlite; empty: nowhere. lease: seconds a job is a worker's
-    before it goes to another, unless the worker says that it is still at it. keep_days: what came in and what was found
-    is deleted after so many.
+    The service. queue: its URL; empty: `queue.sqlite` in home. objects: URL of the folder or bucket that holds `in`
+    and `out`, what comes in and what was found; empty: `objects` in home. inputs, outputs: the URL of each, where
+    they are apart. keys: URL of the folder or bucket with the API keys; empty: `keys` in home. publish: where to copy
+    names and vectors whenever they change, as in s3://BUCKET/gallery.sqlite; empty: nowhere. lease: seconds a job is
+    a worker's before it goes to another, unless the worker says that it is still at it; 0: 5, and 30 at SQS.
+    keep_days: what came in and what was found is deleted after so many.
     fleet: `processes:` of this machine, or `asg:NAME`. min_workers, max_workers: its bounds; a max of 0: as many as
     this machine has cores, 20 in an Auto Scaling group. latency: seconds an answer may take, for the autoscaler.
     quiet: seconds without work after which the fleet shrinks.
@@ -82,7 +81,7 @@ class Settings:
     outputs: str = ""
     keys: str = ""
     publish: str = ""
-    lease: float = 15.0
+    lease: float = 0.0
     keep_days: float = 7.0
     fleet: str = "processes:"
     min_workers: int = 0
@@ -116,6 +115,10 @@ class Settings:
     @property
     def queue_url(self) -> str:
         return self.queue or f"sqlite:///{self.home / 'queue.sqlite'}"
+
+    @property
+    def lease_seconds(self) -> float:
+        return self.lease or (30.0 if self.queue_url.startswith("sqs:") else 5.0)
 
     @property
     def inputs_url(self) -> str:

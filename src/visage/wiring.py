@@ -130,10 +130,10 @@ def open_queue(settings: Settings) -> Queue:
     if scheme == "sqlite":
         from visage.sqlite.queue import SqliteQueue
 
-        return SqliteQueue(Path(name).expanduser(), lease=settings.lease)
+        return SqliteQueue(Path(name).expanduser(), lease=settings.lease_seconds)
     from visage.aws.sqs import SqsQueue
 
-    return SqsQueue(name, lease=settings.lease)
+    return SqsQueue(name, lease=settings.lease_seconds)
 
 
 def open_replies(settings: Settings) -> Replies:

@@ -246,7 +246,9 @@ def test_forgetting(service: Service, reception: Reception) -> None:
         assert reception.ticket(none) is None
     assert reception.result(ticket.id) is not None
     reception.forget(ticket.id)
-    assert reception.ticket(ticket.id) is reception.result(ticket.id) is reception.progress(ticket.id) is None
+    assert reception.ticket(ticket.id) is None
+    assert reception.result(ticket.id) is None
+    assert reception.progress(ticket.id) is None
     assert [stored.key for stored in service.inputs.list()] == [f"{kept.id}/0", f"{kept.id}/ticket.json"]
     assert [stored.key for stored in service.outputs.list()] == [f"{kept.id}/result.json"]
     reception.forget(ticket.id)

@@ -36,7 +36,7 @@ def test_jobs_work_on_keys(tmp_path: Path, store: FolderObjects, decoder: StoreD
     answer = perform(Job(JobKind.RECOGNIZE, ("job/0",)), make_kit(tmp_path, decoder))
     assert (answer.names, answer.source) == (["Bo"], "job/0")
     store.put("job/1", b"nobody")
-    with pytest.raises(UnreadableError, match="^job/1: no face"):
+    with pytest.raises(UnreadableError, match=r"^job/1: no face"):
         perform(Job(JobKind.COMPARE, ("job/0", "job/1")), make_kit(tmp_path, decoder))
 
 

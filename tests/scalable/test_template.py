@@ -102,7 +102,7 @@ def test_a_job_that_never_gets_anywhere_ends_among_the_dead_letters(stack: Stack
     assert dead["RedriveAllowPolicy"]["sourceQueueArns"] == [f"{SQS}:visage-req-queue"]
     assert dead["MessageRetentionPeriod"] > requests["MessageRetentionPeriod"]
     assert requests["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
-    assert requests["VisibilityTimeout"] == load_settings({}).lease
+    assert requests["VisibilityTimeout"] == load_settings({"VISAGE_QUEUE": "sqs://any"}).lease_seconds
 
 
 def test_what_the_stack_made_goes_with_it(template: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class Rule:
     quiet: float = 300.0
     service: float = 0.1
     start: float = 1.0
-    hold: int = 12
+    hold: int = 8
     tight: float = 0.92
     easy: float = 0.85
     smooth: float = 20.0

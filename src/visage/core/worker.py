@@ -1,8 +1,9 @@
 """The app tier's work: lease a job, perform it, store the result, reply, done.
 
 Three threads hand jobs on, so that the networks never wait for a disk or a bucket: one leases and decodes (`intake`),
-the main one runs the networks, one stores and replies (`outbox`). Two more keep leases and report. Whatever is in hand as
-the process dies comes back when its lease runs out; it is then performed while nothing else is decoded or performed.
+the main one runs the networks, one stores and replies (`outbox`). Two more keep the leases, and tell how it goes. What is
+in hand when the process dies comes back when its lease runs out; it is then performed while nothing else is decoded or
+performed.
 """
 
 import threading
@@ -25,7 +26,7 @@ from visage.core.values import Frame, JobKind, Media, Sighting
 
 # Jobs in hand at most, and photos that go through the networks together. More would gain little and keep jobs from
 # other workers.
-HOLD = 12
+HOLD = 8
 TOGETHER = 4
 
 # How often a job may end its worker while it is performed alone.
