@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from visage.core.errors import NoObjectError
 from visage.core.ports import Objects
 from visage.core.tickets import Ticket, progress_key, result_key, result_to_bytes, try_key
 
@@ -70,3 +71,19 @@ class Records:
     def leave(self) -> None:
         """The worker is no more."""
         self._outputs.delete([self._key])
+
+
+def tries(outputs: Objects, ticket_id: str) -> list[Stored]:
+    """The notes of those times that a job was performed alone and ended its worker."""
+    start = try_key(ticket_id, 0).removesuffix("0")
+    return [found for found in outputs.list(ticket_id) if found.key.startswith(start)]
+
+
+def forget_failure(outputs: Objects, ticket_id: str) -> None:
+    """See to it that a job which failed, and is sent again, is performed again. An answer stays."""
+    key = result_key(ticket_id)
+    try:
+        failed = b'"status":"failed"' in outputs.get(key)[:_HEAD]
+    except NoObjectError:
+        failed = False
+    outputs.delete([key] * failed + [found.key for found in tries(outputs, ticket_id)])

@@ -1,9 +1,9 @@
 """The app tier's work: lease a job, perform it, store the result, reply, done.
 
 Three threads hand jobs on, so that the networks never wait for a disk or a bucket: one leases and decodes (`intake`),
-the main one runs the networks, one stores and replies (`outbox`). Two more keep the leases, and tell how it goes. What is
-in hand when the process dies comes back when its lease runs out; it is then performed while nothing else is decoded or
-performed.
+the main one runs the networks, one stores and replies (`outbox`). Two more keep the leases, and tell how it goes. What
+is in hand when the process dies comes back when its lease runs out; it is then performed while nothing else is decoded
+or performed.
 """
 
 import threading
@@ -18,7 +18,7 @@ from visage.core.hand import Hand, Held
 from visage.core.intake import Decoded, Intake
 from visage.core.jobs import perform
 from visage.core.kit import Kit
-from visage.core.outbox import Log, Outbox
+from visage.core.outbox import RETRY, Log, Outbox
 from visage.core.photos import perform_photos
 from visage.core.ports import Objects, Queue, Replies, Station
 from visage.core.records import Records, Report
@@ -29,8 +29,10 @@ from visage.core.values import Frame, JobKind, Media, Sighting
 HOLD = 8
 TOGETHER = 4
 
-# How often a job may end its worker while it is performed alone.
+# How often a job may end its worker while it is performed alone. The last time is left to a worker that has lived CALM
+# seconds: where workers are killed one after the other for another reason, no job is to take the blame.
 DEATHS = 3
+CALM = 5.0
 
 # Seconds between two notes of how it goes.
 OFTEN = 1.0
@@ -58,6 +60,7 @@ class Worker:
         self._alone = threading.Lock()
         self._over = threading.Event()
         self._fault: BaseException | None = None
+        self._began = 0.0
         self._report = Report()
         self._records = Records(places.outputs, name, kit.now, tries=DEATHS)
         self._hand = Hand(HOLD, places.station.busy, kit.clock)
@@ -82,10 +85,11 @@ class Worker:
         start = self._kit.clock()
         self._warm()
         self._report = replace(self._report, ready=self._kit.clock() - start)
+        self._began = self._kit.clock()
+        self._station.ready()
         intake, outbox = self._thread(self._intake.run), self._thread(self._outbox.run)
         keepers = [self._thread(self._keep_leases), self._thread(self._keep_report)]
         try:
-            self._station.ready()
             self._work()
         finally:
             self._outbox.end()
@@ -140,7 +144,10 @@ class Worker:
                 self._outbox.bury(held, DeadlyError(f"{reason}, and was put aside; send another file"), reason)
                 return
             try:
-                self._perform(held)
+                if number == DEATHS and self._kit.clock() - self._began < CALM:
+                    self._outbox.give_back(held, RETRY)
+                else:
+                    self._perform(held)
             finally:
                 with self._outbox.patience("the note of a try cannot be removed", pause=False):
                     self._records.untry(held.ticket, number)
