@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Everything they need goes into .venv; models and people into VISAGE_HOME.
+# Three commands: `make demo`, `make serve`, `make test`. All they need goes into .venv; models and people into VISAGE_HOME.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,16 +12,18 @@ BUCKET ?=
 # Linters for AWS templates; their pinned packages do not go together with ours, nor with each other's.
 TOOLS := .tools
 
-.PHONY: help setup demo test lint types laws bench package tools clean
+.PHONY: help setup demo serve test lint types laws bench package tools clean
 
 help:
-	@echo "make demo   set up, and recognize the sample photos"
-	@echo "make test   set up, and run lint, types, import law and tests"
-	@echo "make bench  set up, and measure speed and accuracy"
-	@echo "make setup  only set up (.venv)"
-	@echo "make package  make a release for AWS in dist/deploy (RUNTIMES='openvino torch', BUCKET=...); scalable/README.md"
-	@echo "make tools  install the linters for AWS templates (.tools), which make test then uses"
-	@echo "make clean  delete .venv and everything made by these commands in this folder"
+	@echo "make demo     set up, and recognize the sample photos"
+	@echo "make serve    set up, and serve over HTTP at 127.0.0.1:8000 until Ctrl-C (visage serve)"
+	@echo "make test     set up, and run lint, types, import law and tests"
+	@echo "make bench    set up, and measure speed, accuracy, the queue, the service and the autoscaler"
+	@echo "make setup    only set up (.venv)"
+	@echo "make package  set up, and make a release for AWS in dist/deploy (RUNTIMES='openvino torch', BUCKET=NAME, where to"
+	@echo "              copy it); see scalable/README.md"
+	@echo "make tools    install the linters for the AWS template (.tools); make test skips their tests without them"
+	@echo "make clean    delete .venv and everything made by these commands in this folder"
 
 setup: $(VENV)/.ready
 
@@ -42,6 +44,12 @@ $(SAMPLES)/.ready: $(VENV)/.ready demo/samples.py
 demo: $(SAMPLES)/.ready
 	$(BIN)/python demo/demo.py $(SAMPLES) demo-output
 
+serve: setup
+	@if $(BIN)/visage people list --json 2>&1 | grep -qE '"people": \[\]|nobody has been enrolled'; then \
+		echo "Nobody is enrolled yet, so every face is unknown. A folder for each person; now, or while the service runs:"; \
+		echo "    $(BIN)/visage enroll people/"; fi
+	@$(BIN)/visage serve
+
 test: $(SAMPLES)/.ready lint types laws
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest
 
@@ -58,6 +66,9 @@ laws: setup
 bench: $(SAMPLES)/.ready
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/speed.py
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/queues.py
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/scaling_simulation.py
 
 package: setup
 	$(BIN)/python scalable/package.py dist/deploy $(RUNTIMES:%=--runtime %) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(TORCH_INDEX),--index $(TORCH_INDEX))

@@ -103,6 +103,15 @@ MODEL: Schema = {
 }  # fmt: skip
 
 
+LETTER = {
+    "id": TEXT, "reason": TEXT, "count": COUNT, "died": NUMBER,
+    "job": maybe(
+        record(
+            id=TEXT, kind={"enum": ["recognize", "detect", "compare", "enroll"]}, collection=TEXT, files=COUNT,
+            request=TEXT, owner=TEXT, created=NUMBER,
+        )
+    ),
+}  # fmt: skip
 ACCOUNT = {"id": TEXT, "name": TEXT, "role": {"enum": ["read", "recognize", "enroll", "admin"]}}
 
 
@@ -143,6 +152,10 @@ SCHEMAS: dict[str, Schema] = {
     "keys create": record(**ACCOUNT, key=TEXT),
     "keys list": record(keys=many(record(**ACCOUNT, created=NUMBER, revoked=maybe(NUMBER)))),
     "keys revoke": record(revoked=record(**ACCOUNT)),
+    "queue show": record(waiting=COUNT, in_flight=COUNT, oldest=maybe(NUMBER), dead=COUNT),
+    "queue dead list": record(dead=many(record(**LETTER))),
+    "queue dead show": record(**LETTER, tries=many(NUMBER), message=maybe(TEXT)),
+    "queue dead replay": record(replayed=COUNT),
     "doctor": record(
         {"people": COUNT, "faces": COUNT, "advice": many(TEXT), "detector": TEXT, "embedder": TEXT, "runtime": TEXT,
          "cpu": TEXT, "self_test": TEXT},

@@ -58,7 +58,7 @@ class Intake:
     def run(self) -> None:
         """Until the worker has to leave, or is over."""
         try:
-            while not (self._station.leaving() or self._over.is_set()):
+            while not self._ends():
                 room = self._hand.room(WAIT)
                 if room and self._hand.wait_for_pixels(PIXELS, WAIT):
                     self._receive(room)
@@ -104,6 +104,15 @@ class Intake:
             else:
                 self._prepare(held)
 
+    def _may_decode(self) -> bool:
+        """Whether its pixels find room, as soon as they do; not where the worker ends before."""
+        while not self._hand.wait_for_pixels(PIXELS, WAIT) and not self._ends():
+            pass
+        return not self._ends()
+
+    def _ends(self) -> bool:
+        return self._station.leaving() or self._over.is_set()
+
     def _put_aside(self, delivery: Delivery, reason: str) -> None:
         """A message that is none of ours. Where it cannot be put aside, it comes back when its lease is over."""
         self._log("a message that is none of ours was put aside", reason=reason)
@@ -120,9 +129,7 @@ class Intake:
                 self._outbox.skip(held)
                 return
             photo = None
-            if not held.again:
-                while not (self._hand.wait_for_pixels(PIXELS, WAIT) or self._over.is_set()):
-                    pass
+            if not held.again and self._may_decode():
                 with self._alone:
                     photo = open_photo(held.ticket.job, self._kit)
             if photo:

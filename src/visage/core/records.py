@@ -8,6 +8,7 @@ from typing import Any
 from visage.core.errors import NoObjectError
 from visage.core.ports import Objects
 from visage.core.tickets import Ticket, progress_key, result_key, result_to_bytes, try_key
+from visage.core.values import Stored
 
 # Where workers tell how they are doing, one object each.
 WORKERS = "workers"
@@ -83,7 +84,8 @@ def forget_failure(outputs: Objects, ticket_id: str) -> None:
     """See to it that a job which failed, and is sent again, is performed again. An answer stays."""
     key = result_key(ticket_id)
     try:
-        failed = b'"status":"failed"' in outputs.get(key)[:_HEAD]
-    except NoObjectError:
-        failed = False
-    outputs.delete([key] * failed + [found.key for found in tries(outputs, ticket_id)])
+        result = json.loads(outputs.get(key))
+    except (NoObjectError, ValueError):  # none, or a damaged one
+        result = None
+    done = isinstance(result, dict) and result.get("status") == "done"
+    outputs.delete([*([] if done else [key]), *(found.key for found in tries(outputs, ticket_id))])

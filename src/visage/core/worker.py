@@ -104,8 +104,8 @@ class Worker:
     def _work(self) -> None:
         while (item := self._intake.next()) is not None:
             if self._station.leaving() or self._over.is_set():
-                self._outbox.give_back(item.held if isinstance(item, Decoded) else item)
-            elif isinstance(item, Decoded):
+                continue  # given back once nothing more is leased: else it would come straight back
+            if isinstance(item, Decoded):
                 self._perform_photos([item, *self._intake.more_photos(TOGETHER - 1)])
             else:
                 self._perform_one(item)
@@ -206,8 +206,10 @@ class Worker:
         self._kit.embedder.embed(blank)
 
     def _wind_up(self) -> None:
+        receipts = self._hand.receipts()
         with self._outbox.patience("jobs cannot be given back"):
-            self._queue.release(self._hand.receipts())
+            self._queue.release(receipts)
+        self._hand.drop(receipts)
         with self._outbox.patience("the report cannot be removed"):
             self._records.leave()
 
