@@ -84,8 +84,9 @@ def test_a_wrong_key_is_refused(tier: Tier, client: FlaskClient, wrong: str) -> 
     assert tier.queue.sent == 0
 
 
-def test_a_revoked_key_is_refused_and_never_opens_the_service() -> None:
-    tier = open_tier(open_without_keys=False)
+@pytest.mark.parametrize("open_without_keys", [False, True])
+def test_a_revoked_key_is_refused_and_never_opens_the_service(open_without_keys: bool) -> None:
+    tier = open_tier(open_without_keys=open_without_keys)
     client = tier.app.test_client()
     key = tier.keyring.create("ada", Role.ADMIN)[1]
     assert recognize(client, X_API_Key=key).status_code == 200

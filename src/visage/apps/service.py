@@ -22,14 +22,23 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             autoscaler.run(settings, stop)
         except Exception as error:  # noqa: BLE001  raised below, once the web tier has ended
             failed.append(error)
-            signal.raise_signal(signal.SIGTERM)
+            if not stop.is_set():
+                signal.raise_signal(signal.SIGTERM)
 
     thread = threading.Thread(target=scale, name="visage-autoscaler")
-    thread.start()
+
+    def begin(url: str) -> None:
+        """Only now: where the web tier cannot begin, no worker is to have been started, nor anything logged; and the
+        signal above finds a handler."""
+        thread.start()
+        if ready:
+            ready(url)
+
     try:
-        web_tier.run(settings, ready)
+        web_tier.run(settings, begin)
     finally:
         stop.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
     if failed:
         raise failed[0]

@@ -63,10 +63,10 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
 
         def said(url: str) -> None:
             _log.info("listening on %s", url)
+            _sweep_by_and_by(stack, settings, replies)
             if ready:
                 ready(url)
 
-        _sweep_by_and_by(stack, settings, replies)
         serve(
             create_app(service, new_id=_new_id),
             where,

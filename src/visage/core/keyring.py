@@ -143,6 +143,10 @@ class Keyring:
         """Whether there is a key that can be used."""
         return any(key.revoked is None for key in self._current().values())
 
+    def ever(self) -> bool:
+        """Whether there is or was one: who has made keys, and revoked them, wants nobody let in without."""
+        return bool(self._current())
+
     def _current(self) -> dict[str, Key]:
         """The keys by id, as they were at most `FRESH` seconds ago."""
         with self._lock:

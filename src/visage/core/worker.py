@@ -29,10 +29,12 @@ from visage.core.values import Frame, JobKind, Media, Sighting
 HOLD = 8
 TOGETHER = 4
 
-# How often a job may end its worker while it is performed alone. The last time is left to a worker that has lived CALM
-# seconds: where workers are killed one after the other for another reason, no job is to take the blame.
+# How often a job may end its worker while it is performed alone. Where workers are killed one after the other for some
+# other reason, no job is to take the blame: the last time is left to a worker that has lived CALM seconds, unless the
+# job has waited for one for PATIENCE.
 DEATHS = 3
 CALM = 5.0
+PATIENCE = 60.0
 
 # Seconds between two notes of how it goes.
 OFTEN = 1.0
@@ -144,13 +146,17 @@ class Worker:
                 self._outbox.bury(held, DeadlyError(f"{reason}, and was put aside; send another file"), reason)
                 return
             try:
-                if number == DEATHS and self._kit.clock() - self._began < CALM:
+                if number == DEATHS and self._in_turmoil(held):
                     self._outbox.give_back(held, RETRY)
                 else:
                     self._perform(held)
             finally:
                 with self._outbox.patience("the note of a try cannot be removed", pause=False):
                     self._records.untry(held.ticket, number)
+
+    def _in_turmoil(self, held: Held) -> bool:
+        young = self._kit.clock() - self._began < CALM
+        return young and self._kit.now() - held.ticket.created < PATIENCE
 
     def _perform(self, held: Held) -> None:
         looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}

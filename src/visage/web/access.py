@@ -42,7 +42,7 @@ class Access:
 
         Raises `Problem` 401, 403 or 429.
         """
-        if self._open and not self._keyring.any():
+        if self._open and not self._keyring.ever():
             _refuse_web_pages(request)
             return NOBODY
         if role is None:
