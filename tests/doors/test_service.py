@@ -1,6 +1,5 @@
 """`visage serve` from its start to its end, with real faces: the web tier, the autoscaler and the workers it starts."""
 
-import json
 import re
 import shutil
 import socket
@@ -10,12 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.doors.service import LONG, Reply, Service, Site, site_in
 from tests.processes.workers import soon
-from visage.settings import load_settings
 from visage.wiring import open_queue
 
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"

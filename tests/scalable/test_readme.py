@@ -29,8 +29,9 @@ def leaf(words: list[str]) -> click.Command:
     for word in words:
         if not isinstance(command, click.Group):
             break
-        assert word in command.commands, f"visage has no command {' '.join(words)}"
-        command = command.commands[word]
+        found = command.get_command(click.Context(command), word)
+        assert found is not None, f"visage has no command {' '.join(words)}"
+        command = found
     return command
 
 

@@ -1,0 +1,74 @@
+"""The service as it stands on AWS, tier by tier in processes of their own, on the stand-in for SQS, S3 and Auto Scaling:
+queue and stores and keys and people are nowhere else."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.aws.groups import instances, make_group
+from tests.aws.moto_server import aws_server, environment, make_queues
+from tests.doors.service import LONG, Service, Site, site_in
+from tests.processes.workers import soon
+from visage.wiring import open_queue
+
+OBAMA, BIDEN = "Barack Obama", "Joe Biden"
+PREFIX = f"test-{uuid.uuid4().hex[:8]}"
+GROUP = f"{PREFIX}-app-tier"
+PEOPLE = f"s3://{PREFIX}-bucket/people/gallery.sqlite"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, home: Path, samples: Path) -> Iterator[Site]:
+    """Everything that the template would make, and two people published."""
+    with aws_server() as address:
+        store = boto3.client("s3")
+        for name in ("in", "out", "bucket"):
+            store.create_bucket(Bucket=f"{PREFIX}-{name}")
+        store.close()
+        make_queues(PREFIX)
+        make_group(GROUP, 5)
+        places = {
+            "VISAGE_QUEUE": f"sqs://{PREFIX}-req-queue",
+            "VISAGE_INPUTS": f"s3://{PREFIX}-in",
+            "VISAGE_OUTPUTS": f"s3://{PREFIX}-out",
+            "VISAGE_KEYS": f"s3://{PREFIX}-bucket/keys",
+        }
+        with site_in(tmp_path_factory.mktemp("aws"), home, **places, **environment(address)) as made:
+            for name, file in ((OBAMA, "obama.jpg"), (BIDEN, "biden.jpg")):
+                made.visage("enroll", "--name", name, samples / file)
+            made.visage("gallery", "publish", PEOPLE)
+            yield made
+
+
+def test_from_a_request_to_an_instance_to_an_answer(site: Site, samples: Path) -> None:
+    web = Service(site.start("web", "--port", "0"))
+    autoscaler = site.start("autoscale", "--fleet", f"asg:{GROUP}", "--quiet", "1")
+    assert web.ask("/readyz").status == 200
+    key = site.visage("keys", "create", "camera").strip()
+    assert soon(lambda: web.ask("/metrics").status == 401)
+    bearer = {"Authorization": f"Bearer {key}"}
+
+    early = web.send("/v1/recognize", samples / "obama2.jpg", Prefer="respond-async", **bearer)
+    assert early.status == 202
+    assert soon(lambda: len(instances(GROUP)) == 1, LONG)  # jobs wait, and nobody works
+
+    worker = site.start("worker", VISAGE_GALLERY=PEOPLE)  # what the instance would run
+    assert web.job(early.headers["Location"], **bearer)["answer"]["names"] == [OBAMA]
+    assert web.name(samples / "biden.jpg", **bearer) == BIDEN
+    again = [web.send("/", samples / "obama3.jpg", Idempotency_Key="once", **bearer) for _ in range(2)]
+    assert [reply.text for reply in again] == [f"obama3:{OBAMA}"] * 2
+    assert len(site.results()) == 3
+
+    with closing(open_queue(site.settings)) as queue:
+        queue.send("none of ours")
+        assert soon(lambda: worker.says("a message that is none of ours was put aside") == 1)
+        (letter,) = queue.dead()
+        assert letter.body == "none of ours"
+        assert letter.reason == "the message is no ticket of this version of Visage"
+    assert soon(lambda: not instances(GROUP), LONG)  # and it is quiet
+    assert [process.end() for process in (worker, web.process, autoscaler)] == [0, 0, 0]
+    assert key not in web.process.log.read_text()
