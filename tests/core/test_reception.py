@@ -122,7 +122,7 @@ def test_after_the_deadline_the_answer_is_still_found(service: Service, receptio
 def test_one_key_is_one_job(service: Service, reception: Reception) -> None:
     with worker(service) as done:
         first, result = reception.answer(asked("ada", key="k"), 10.0)
-        again, same = reception.answer(asked("ada", key="k"), 10.0)
+    again, same = reception.answer(asked("ada", key="k"), 10.0)
     assert result is not None
     assert (again.id, same) == (first.id, result)
     assert len(done) == 1
@@ -256,12 +256,13 @@ def test_forgetting(service: Service, reception: Reception) -> None:
     reception.forget(ticket.id)
 
 
-def test_forgetting_that_breaks_off_can_be_asked_for_again(service: Service, reception: Reception) -> None:
+@pytest.mark.parametrize("verb", ["inputs.delete", "outputs.delete"])
+def test_forgetting_that_breaks_off_can_be_asked_for_again(verb: str, service: Service, reception: Reception) -> None:
     line = Line()
     with worker(service):
         ticket, _ = reception.answer(asked("ada"), 10.0)
     with closing(service.open_reception(line)) as broken:
-        line.cut = lambda verb: verb == "inputs.delete"
+        line.cut = lambda passing: passing == verb
         with pytest.raises(StorageError):
             broken.forget(ticket.id)
     assert reception.ticket(ticket.id) == ticket

@@ -91,7 +91,15 @@ class Process:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self._process.wait(LONG)
-        psutil.wait_procs(everybody, timeout=LONG)
+        assert soon(lambda: all(is_over(process) for process in everybody), LONG)
+
+
+def is_over(process: psutil.Process) -> bool:
+    """Whether it has ended; who started it may still have to be told."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Site:
@@ -163,7 +171,7 @@ class Service:
         self.process = process
         self.url = process.url()
 
-    def ask(self, path: str, data: bytes | None = None, *, method: str = "", **headers: str) -> Reply:
+    def ask(self, path: str, data: bytes | None = None, method: str = "", /, **headers: str) -> Reply:
         """headers: their names with _ for -."""
         parts = urlsplit(self.url)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -172,12 +180,12 @@ class Service:
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())
 
-    def send(self, path: str, photo: Path, **headers: str) -> Reply:
+    def send(self, path: str, photo: Path, /, **headers: str) -> Reply:
         """The photo or video in a form."""
         body, kind = form("inputFile" if path == "/" else "image", photo.read_bytes(), file=photo.name)
         return self.ask(path, body, Content_Type=kind, **headers)
 
-    def name(self, photo: Path, **headers: str) -> str:
+    def name(self, photo: Path, /, **headers: str) -> str:
         """Who that is, by the classic form."""
         reply = self.send("/", photo, **headers)
         assert reply.status == 200, reply.text
@@ -185,7 +193,7 @@ class Service:
         assert said == photo.stem
         return name
 
-    def job(self, location: str, **headers: str) -> dict[str, Any]:
+    def job(self, location: str, /, **headers: str) -> dict[str, Any]:
         """How a job stands when it is over."""
         deadline = time.monotonic() + LONG
         while True:

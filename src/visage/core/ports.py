@@ -28,7 +28,6 @@ class Clip(Protocol):
     @property
     def media(self) -> Media:
         """Size and length; after the last frame, `problem` says whether the end of the file was damaged."""
-        ...
 
     def frames(self) -> Iterator[Frame]:
         """Upright frames in order, decoded as they are asked for.
@@ -36,7 +35,6 @@ class Clip(Protocol):
         Raises `UnreadableError` if not even one frame can be decoded, `TooLargeError` at a limit. A file that breaks
         off after some frames ends quietly and says so in `media.problem`.
         """
-        ...
 
 
 class Decoder(Protocol):
@@ -45,14 +43,12 @@ class Decoder(Protocol):
 
         Raises `NotFoundError`, `UnreadableError` or `TooLargeError`; none of them is worth a retry.
         """
-        ...
 
     def find(self, folder: str) -> list[str]:
         """The photos and videos in a folder and those below it, by their extensions, sorted; hidden ones left out.
 
         Empty where there are none; raises `NotFoundError` where there is no such folder.
         """
-        ...
 
 
 class Annotator(Protocol):
@@ -63,43 +59,36 @@ class Annotator(Protocol):
 
         Nothing is left where an error ends it. Raises `StorageError`.
         """
-        ...
 
 
 class Detector(Protocol):
     @property
     def name(self) -> str:
         """The card's name, for the answer."""
-        ...
 
     @property
     def threshold(self) -> float:
         """The least score of what it calls a face."""
-        ...
 
     @property
     def sure(self) -> float:
         """The score from which on a face is hardly ever none, nor misread."""
-        ...
 
     def detect(self, frames: Sequence[Pixels], *, least: float | None = None) -> list[list[Face]]:
         """The faces of each frame, highest score first; an empty list where there is none. Frames may differ in size.
 
         least: the least score, where it is not to be the detector's own threshold. No frames, no lists.
         """
-        ...
 
 
 class Embedder(Protocol):
     @property
     def name(self) -> str:
         """The card's name; it is kept beside every vector."""
-        ...
 
     def embed(self, crops: Pixels) -> Embeddings:
         """Crops (n, h, w, 3) uint8 RGB of the card's input size -> n unit vectors, each of the sum of crop and mirror
         image. n may be 0. Order is kept; a crop's vector does not depend on its neighbors."""
-        ...
 
 
 class Gallery(Protocol):
@@ -113,23 +102,18 @@ class Gallery(Protocol):
 
     def version(self) -> str:
         """A text that changes with every change to any collection."""
-        ...
 
     def collections(self) -> list[str]:
         """The names of those that have a face, sorted."""
-        ...
 
     def people(self, collection: str) -> list[Person]:
         """Everybody, by name without regard to case. Empty where the collection does not exist."""
-        ...
 
     def population(self, collection: str) -> int:
         """How many people are enrolled."""
-        ...
 
     def person(self, collection: str, name: str) -> Person:
         """The person of that name or id; an id goes before a name. Raises `NoPersonError`."""
-        ...
 
     def faces(self, collection: str, person_id: str | None = None, *, crops: bool = True) -> Iterator[EnrolledFace]:
         """The enrolled faces of one person, or of all, in the order of enrollment; none where there is no such person.
@@ -137,15 +121,12 @@ class Gallery(Protocol):
 
         Read page by page: a face added or removed meanwhile may or may not be seen.
         """
-        ...
 
     def model(self, collection: str) -> str | None:
         """The model that made the collection's vectors; None where it has no face."""
-        ...
 
     def size(self, collection: str) -> int:
         """How many faces are enrolled."""
-        ...
 
     def add(self, collection: str, name: str, face: EnrolledFace) -> Person:
         """Keep one more face of `name`, making the person if need be. All or nothing.
@@ -154,11 +135,9 @@ class Gallery(Protocol):
         face's person_id if that is a UUID in hex that nobody in the collection has, else a new one. Raises `UsageError`
         for what is no name, `OtherModelError`, `StorageError`; a `StorageError` is worth a retry once there is room.
         """
-        ...
 
     def rename(self, collection: str, person_id: str, name: str) -> Person:
         """By id. Raises `NoPersonError`, and `UsageError` where the name is taken or none; to one's own is nothing."""
-        ...
 
     def remove(self, collection: str, person_id: str) -> int:
         """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`.
@@ -166,21 +145,17 @@ class Gallery(Protocol):
         A `StorageError` may mean: removed, but not yet erased, because another program is reading; it is made up for
         when the gallery is next opened. Once the last person is gone, the collection takes any model.
         """
-        ...
 
     def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
         """Give every face of the collection a new vector, all at once. Raises `GalleryError` where face_ids are not
         exactly the faces now enrolled; nothing is changed then, and it may be tried again with the faces reread."""
-        ...
 
     def search(self, collection: str, probes: Embeddings, k: int) -> list[list[Candidate]]:
         """For each probe the k most similar people (fewer where there are fewer), best first, each by their most
         similar face. Exact. Raises `OtherModelError`."""
-        ...
 
     def close(self) -> None:
         """Twice is once."""
-        ...
 
 
 class Objects(Protocol):
@@ -195,43 +170,34 @@ class Objects(Protocol):
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         """Store, whole or not at all, in place of what was there. A file is read from where it stands to its end."""
-        ...
 
     def create(self, key: str, data: bytes) -> bool:
         """Store if there is nothing under the key; whether that was so. Of several at once one alone succeeds."""
-        ...
 
     def replace(self, key: str, data: bytes, version: str) -> bool:
         """Store if the object still has this version; whether that was so. False too where there is none."""
-        ...
 
     def get(self, key: str) -> bytes:
         """Raises `NoObjectError`."""
-        ...
 
     def read(self, key: str) -> tuple[bytes, str]:
         """The bytes and their version, an opaque text that changes with every change. Raises `NoObjectError`."""
-        ...
 
     def version(self, key: str) -> str | None:
         """The version, without reading the object; None where there is none."""
-        ...
 
     def as_file(self, key: str) -> AbstractContextManager[str]:
         """The path of a file with these bytes, for the length of the block, only to be read. Raises `NoObjectError`.
 
         In a folder it is the object itself, elsewhere a copy that is deleted afterwards."""
-        ...
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects under the folder `prefix` and those below it (everything where it is empty), sorted by key.
 
         None where there is no such folder. One stored or deleted meanwhile may or may not be seen."""
-        ...
 
     def delete(self, keys: Iterable[str]) -> None:
         """For good. A key without an object is nothing."""
-        ...
 
 
 class Queue(Protocol):
@@ -244,45 +210,35 @@ class Queue(Protocol):
 
     def send(self, body: str, *, key: str | None = None) -> None:
         """key: the message's name; one sent again while another of that name is here may be dropped."""
-        ...
 
     def receive(self, limit: int, wait: float) -> list[Delivery]:
         """Lease up to `limit` messages; at once where there are some, else as soon as one comes, within `wait` seconds.
 
         Empty where none came."""
-        ...
 
     def extend(self, receipts: Sequence[str]) -> list[str]:
         """Let these leases last a full term from now; the receipts whose lease was lost."""
-        ...
 
     def done(self, receipts: Sequence[str]) -> list[str]:
         """Remove the messages for good; the receipts whose lease was lost (the message stays, another has it)."""
-        ...
 
     def release(self, receipts: Sequence[str], delay: float = 0.0) -> None:
         """Give them back, to be received again after `delay` seconds. A lost lease is nothing."""
-        ...
 
     def bury(self, receipt: str, reason: str) -> bool:
         """Move the message to the dead letters; False where the lease was lost."""
-        ...
 
     def depth(self) -> Depth:
         """How much is waiting and in hand; elsewhere than on one machine it is an estimate."""
-        ...
 
     def dead(self, limit: int = 100) -> list[DeadLetter]:
         """Dead letters, oldest first."""
-        ...
 
     def replay(self, ids: Sequence[str] | None = None) -> int:
         """Send dead letters again as new messages (None: all of them); how many. An id that is not there is nothing."""
-        ...
 
     def close(self) -> None:
         """Twice is once."""
-        ...
 
 
 class Mailbox(Protocol):
@@ -293,11 +249,9 @@ class Mailbox(Protocol):
 
     def receive(self, wait: float) -> list[str]:
         """Replies, as soon as there are some, within `wait` seconds; empty where none came."""
-        ...
 
     def close(self) -> None:
         """Give the mailbox up. Twice is once; a `receive` on another thread ends."""
-        ...
 
 
 class Replies(Protocol):
@@ -305,15 +259,12 @@ class Replies(Protocol):
 
     def open(self) -> Mailbox:
         """A new mailbox, with a name of its own. May raise `StorageError`."""
-        ...
 
     def send(self, mailbox: str, bodies: Sequence[str]) -> None:
         """bodies: at most 200 characters each. To a mailbox that is no more, or none of ours, it is nothing."""
-        ...
 
     def sweep(self) -> int:
         """Remove mailboxes that their process left behind; how many."""
-        ...
 
     def close(self) -> None: ...
 
@@ -323,17 +274,14 @@ class Fleet(Protocol):
 
     def size(self) -> int:
         """How many there are or are being started; those on their way out do not count. May raise `FleetError`."""
-        ...
 
     def resize(self, size: int) -> None:
         """Ask for so many. Fewer: idle ones go; a busy one is not taken away, so it may take a while.
 
         May raise `FleetError`, which is worth a retry."""
-        ...
 
     def close(self) -> None:
         """End what the fleet itself runs; instances that live elsewhere go on."""
-        ...
 
 
 class Station(Protocol):
@@ -341,20 +289,15 @@ class Station(Protocol):
 
     def ready(self) -> None:
         """It can take work now."""
-        ...
 
     def busy(self, working: bool) -> None:
         """Whether it has work in hand, so that it is not taken away. May be called with what is known already."""
-        ...
 
     def leaving(self) -> bool:
         """Whether it has to go soon: take nothing more, finish or give back what is in hand."""
-        ...
 
     def leave(self) -> None:
         """Its user wants it to go: `leaving` from now on. For the handler of a signal."""
-        ...
 
     def close(self) -> None:
         """Nothing is in hand any more. Twice is once."""
-        ...
