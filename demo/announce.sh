@@ -2,7 +2,7 @@
 # Says what set-up is about to download, before it does. $1: TORCH_INDEX.
 echo "Setting up in .venv. From PyPI this downloads, unless pip has it already:"
 echo "    100 MB  face_recognition_models (of which one 22 MB file is used)"
-echo "    150 MB  OpenCV, OpenVINO, FFmpeg (PyAV), NumPy, matplotlib and smaller packages"
+echo "    310 MB  OpenCV, OpenVINO, FFmpeg (PyAV), NumPy, matplotlib and smaller packages"
 if [ -n "$1" ]; then
     echo "    200 MB  PyTorch, from $1"
 else

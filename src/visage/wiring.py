@@ -117,10 +117,19 @@ def _published_place(url: str) -> tuple[str, str]:
     return store, key
 
 
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Imports that need one of the package's extras."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this needs the package {error.name}: pip install 'visage[{name}]'") from error
+
+
 def open_objects(url: str) -> Objects:
     """The object store at `file:///PATH`, `s3://BUCKET/PREFIX` or `memory:///`. Raises `UsageError` for another URL."""
-    from visage.objects.store import open_store
-
+    with _extra("web"):
+        from visage.objects.store import open_store
     return open_store(url)
 
 
@@ -131,8 +140,8 @@ def open_queue(settings: Settings) -> Queue:
         from visage.sqlite.queue import SqliteQueue
 
         return SqliteQueue(Path(name).expanduser(), lease=settings.lease_seconds)
-    from visage.aws.sqs import SqsQueue
-
+    with _extra("aws"):
+        from visage.aws.sqs import SqsQueue
     return SqsQueue(name, lease=settings.lease_seconds)
 
 
@@ -143,9 +152,9 @@ def open_replies(settings: Settings) -> Replies:
         from visage.sqlite.replies import SqliteReplies
 
         return SqliteReplies(Path(name).expanduser())
-    from visage.aws.sqs_replies import SqsReplies
-
-    return SqsReplies(name.rsplit("/", 1)[-1].removesuffix("-req-queue"))
+    with _extra("aws"):
+        from visage.aws.sqs_replies import SqsReplies
+    return SqsReplies(name.rsplit("/", 1)[-1].removesuffix("-req-queue"), queue=name)
 
 
 def _split(url: str, noun: str, known: str) -> tuple[str, str]:
@@ -162,8 +171,8 @@ def open_station(kind: str, settings: Settings) -> Station:
     from visage.processes.station import LoneStation, PipeStation
 
     if kind == "instance":
-        from visage.aws.station import InstanceStation
-
+        with _extra("aws"):
+            from visage.aws.station import InstanceStation
         return InstanceStation(settings.fleet.removeprefix("asg:"))
     return PipeStation.standard() if kind == "pipe" else LoneStation()
 
@@ -177,8 +186,8 @@ def open_fleet(settings: Settings, command: Sequence[str], *, limit: int) -> Fle
 
         return ProcessFleet(command, limit=limit, environment=settings.for_children())
     if scheme == "asg" and name:
-        from visage.aws.fleet import GroupFleet
-
+        with _extra("aws"):
+            from visage.aws.fleet import GroupFleet
         return GroupFleet(name.strip("/"))
     raise UsageError(f"{settings.fleet!r} is no fleet; give processes: or asg:NAME")
 

@@ -1,1 +1,1 @@
-"""What is kept in SQLite files: the gallery on one machine."""
+"""What is kept in SQLite files: the gallery and the queue on one machine."""
