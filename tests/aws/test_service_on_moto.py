@@ -39,6 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, home: Path, samples: Path) ->
             "VISAGE_INPUTS": f"s3://{PREFIX}-in",
             "VISAGE_OUTPUTS": f"s3://{PREFIX}-out",
             "VISAGE_KEYS": f"s3://{PREFIX}-bucket/keys",
+            "VISAGE_LEASE": "3",
         }
         with site_in(tmp_path_factory.mktemp("aws"), home, **places, **environment(address)) as made:
             with open_engine(made.settings) as registrar:
@@ -80,3 +81,19 @@ def test_from_a_request_to_an_instance_to_an_answer(site: Site, samples: Path) -
     assert soon(lambda: not instances(GROUP), LONG)  # and it is quiet
     assert [process.end() for process in (worker, web.process, autoscaler)] == [0, 0, 0]
     assert key not in web.process.log.read_text()
+
+
+def test_what_a_killed_worker_had_in_hand_is_done_by_the_next(site: Site, samples: Path) -> None:
+    bearer = {"Authorization": f"Bearer {site.visage('keys', 'create', 'door').strip()}"}
+    web = Service(site.start("web", "--port", "0"))
+    asked = [web.send("/v1/recognize", samples / "obama2.jpg", Prefer="respond-async", **bearer) for _ in range(4)]
+    first = site.start("worker", VISAGE_GALLERY=PEOPLE)
+    with closing(open_queue(site.settings)) as queue:
+        assert soon(lambda: queue.depth().in_flight > 0, LONG)
+        first.kill()
+        assert queue.depth().in_flight > 0
+        second = site.start("worker", VISAGE_GALLERY=PEOPLE)
+        found = [web.job(reply.headers["Location"], **bearer) for reply in asked]
+        assert [state["answer"]["names"] for state in found] == [[OBAMA]] * 4
+        assert not [letter for letter in queue.dead() if letter.body != "none of ours"]
+    assert second.end() == 0
