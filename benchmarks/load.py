@@ -221,7 +221,7 @@ def _kill(here: Site, over: threading.Event, killed: list[int]) -> None:
         while not over.wait(1.0):
             depth = queue.depth()
             old = [one for one in here.workers() if time.time() - one.create_time() > 1.5]
-            if old and depth.in_flight:
+            if old and depth.in_flight > 0:
                 old[0].kill()
                 killed.append(old[0].pid)
             if len(killed) == 8:

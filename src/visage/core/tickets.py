@@ -87,7 +87,7 @@ def ticket_from_text(text: str) -> Ticket:
         if _read(ticket_to_text(ticket)) != data:
             raise MessageError("the message is no ticket: it says more or something else than a ticket does")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise MessageError(f"the message is no ticket: {error!r}") from error
+        raise MessageError("the message is no ticket of this version of Visage") from error
     if not ID.fullmatch(ticket.id) or len(ticket.names) != len(ticket.job.sources):
         raise MessageError("the message is no ticket: its id or its names are none")
     if list(ticket.job.sources) != [input_key(ticket.id, i) for i in range(len(ticket.names))]:
