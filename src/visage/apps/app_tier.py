@@ -30,7 +30,8 @@ def run(settings: Settings, station: Station) -> None:
         stack.callback(kit.close)
         places = Places(queue, open_objects(settings.outputs_url), replies, station)
         name = uuid.uuid4().hex
-        worker = Worker(kit, places, name=name, lease=settings.lease_seconds, log=_log)
+        one_thread = settings.worker_threads == 1
+        worker = Worker(kit, places, name=name, lease=settings.lease_seconds, log=_log, one_thread=one_thread)
         _log("a worker begins", worker=name)
         worker.run()
         _log("a worker ends", worker=name)

@@ -8,7 +8,7 @@ or performed.
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,14 +53,18 @@ class Places:
 class Worker:
     """One process of the app tier. `run` works until the station says that it has to leave."""
 
-    def __init__(self, kit: Kit, places: Places, *, name: str, lease: float, log: Log) -> None:
-        """name: of this worker, its own. lease: seconds that the queue's leases last."""
+    def __init__(
+        self, kit: Kit, places: Places, *, name: str, lease: float, log: Log, one_thread: bool = False
+    ) -> None:
+        """name: of this worker, its own. lease: seconds that the queue's leases last. one_thread: no more than one
+        thread at work on pictures, so that nothing is decoded while the networks run."""
         self._kit = kit
         self._queue = places.queue
         self._station = places.station
         self._lease = lease
         self._alone = threading.Lock()
         self._over = threading.Event()
+        self._one_thread = one_thread
         self._fault: BaseException | None = None
         self._began = 0.0
         self._report = Report()
@@ -115,7 +119,8 @@ class Worker:
     def _perform_photos(self, group: Sequence[Decoded]) -> None:
         group = [one for one in group if self._hand.has(one.held.receipt)]  # the others' leases were lost
         try:
-            answers = perform_photos([one.photo for one in group], self._kit)
+            with self._alone if self._one_thread else nullcontext():
+                answers = perform_photos([one.photo for one in group], self._kit)
         except Exception as error:  # noqa: BLE001  one of them may be at fault: each by itself will tell
             self._log("photos are performed one by one", error=error)
             for one in group:
