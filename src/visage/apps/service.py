@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from visage.apps import autoscaler, web_tier
 from visage.settings import Settings
+from visage.wiring import open_fleet
 
 _log = logging.getLogger("visage.service")
 
@@ -14,6 +15,7 @@ _log = logging.getLogger("visage.service")
 def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is in hand, let the workers finish, and return. ready: told the
     URL once clients may come. Raises `VisageError` where it cannot begin."""
+    open_fleet(settings, autoscaler.WORKER, limit=1).close()  # what cannot be is better said before anything begins
     stop = threading.Event()
     failed: list[Exception] = []
 
