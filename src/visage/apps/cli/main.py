@@ -56,7 +56,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--home", metavar="DIR", help="Where people and models are kept.  [default: VISAGE_HOME]")
-@click.option("--gallery", metavar="URL", help="The gallery: sqlite:///PATH, postgresql://..., or a published s3://.../gallery.sqlite.")
+@click.option(
+    "--gallery",
+    metavar="URL",
+    help="The gallery: sqlite:///PATH, postgresql://..., or a published s3://.../gallery.sqlite.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done, on standard error.")
 @click.version_option(package_name="visage")
 @click.pass_context
