@@ -24,6 +24,8 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., "subprocess.Pop
         process = subprocess.Popen(
             [*COMMAND, *map(str, words)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment | variables,
+            # A test run in the background has Ctrl-C switched off, which its children would inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread holds a lock
         )  # fmt: skip
         started.append(process)
         return process
