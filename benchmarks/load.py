@@ -124,8 +124,6 @@ def site(**settings: object) -> Iterator[Site]:
             yield made
         finally:
             made.stop()
-            if keep := os.environ.get("KEEP_LOGS"):
-                shutil.copytree(home, keep, dirs_exist_ok=True)
 
 
 def until(true: Callable[[], object], seconds: float) -> None:

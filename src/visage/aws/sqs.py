@@ -13,12 +13,12 @@ from visage.aws.faults import code, explained
 from visage.aws.sqs_client import BATCH, batches, connect, failed, find
 from visage.aws.sqs_dead import DeadLetters
 from visage.core.errors import UsageError
+from visage.core.messages import check_body
 from visage.core.values import DeadLetter, Delivery, Depth
 
-MAX_BODY = 1_048_576  # bytes
 _LONGEST = 43_200  # seconds that SQS keeps a message out of sight
 # A poll under way cannot be broken off, so this is how long closing may take. Twenty seconds, the longest that SQS
-# allows, would save half a dollar a month for each process that waits.
+# allows, would save a process that waits half a dollar a month, and a worker, which asks every second, a whole one.
 _POLL = 2
 
 
@@ -183,17 +183,6 @@ class SqsQueue:
     def _check_open(self) -> None:
         if self._closed:
             raise UsageError(f"{self._url}: it was closed; open it again")
-
-
-def check_body(body: str) -> None:
-    try:
-        size = len(body.encode())
-    except UnicodeEncodeError as error:
-        raise UsageError("a message must be text that can be written as UTF-8") from error
-    if size > MAX_BODY:
-        raise UsageError(f"a message of {size} bytes; a queue takes {MAX_BODY} at most, so send a key, not the data")
-    if not size:
-        raise UsageError("a message must not be empty")
 
 
 def _delivery(message: dict[str, Any]) -> Delivery:

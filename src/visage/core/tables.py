@@ -1,13 +1,14 @@
 """The tables that every gallery in a database is made of, as one transaction sees them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.values import Embeddings, EnrolledFace, Person
+from visage.core.values import Embeddings, EnrolledFace, Person, Quality
 
 # Number of the face, number of its person, vector: float32, little-endian.
 VectorRow = tuple[int, int, bytes]
@@ -99,3 +100,20 @@ class Tables(Protocol):
 def little_endian(array: NDArray[np.float32]) -> bytes:
     """float32, row by row, as vectors and points are kept."""
     return array.astype("<f4").tobytes()
+
+
+def face_of(model: str, face_id: str, person_id: str, vector: bytes, landmarks: bytes, *rest: Any) -> EnrolledFace:
+    """A row as the record. rest: source, digest, quality as JSON, created, crop."""
+    source, digest, quality, created, crop = rest
+    return EnrolledFace(
+        id=face_id,
+        person_id=person_id,
+        vector=np.frombuffer(vector, "<f4").astype(np.float32),
+        model=model,
+        crop=crop,
+        landmarks=np.frombuffer(landmarks, "<f4").astype(np.float32).reshape(-1, 2),
+        source=source,
+        digest=digest,
+        quality=Quality(**json.loads(quality)),
+        created=created,
+    )

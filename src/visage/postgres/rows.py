@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.tables import Collection, VectorRow, little_endian
-from visage.core.values import Embeddings, EnrolledFace, Person, Quality
+from visage.core.tables import Collection, VectorRow, face_of, little_endian
+from visage.core.values import Embeddings, EnrolledFace, Person
 from visage.postgres.line import Db
 
 _PERSON = """SELECT p.number, p.id, p.name, c.name,
@@ -69,7 +69,7 @@ class PostgresTables:
         query = f"""{_FACE}, {crop} FROM (
                 SELECT * FROM visage.faces WHERE {where} = %s AND number > %s ORDER BY number LIMIT {limit:d}
             ) f JOIN visage.people p ON p.number = f.person {join} ORDER BY f.number"""
-        return [(row[0], _face(collection.model, *row[1:])) for row in self._rows(query, key, after)]
+        return [(row[0], face_of(collection.model, *row[1:])) for row in self._rows(query, key, after)]
 
     def face_ids(self, collection: Collection) -> list[str]:
         return [row[0] for row in self._rows("SELECT id FROM visage.faces WHERE collection = %s", collection.number)]
@@ -160,19 +160,3 @@ class PostgresTables:
 
     def _do(self, statement: str, *values: object) -> None:
         self._db.execute(statement.encode(), values)
-
-
-def _face(model: str, face_id: str, person_id: str, vector: bytes, landmarks: bytes, *rest: Any) -> EnrolledFace:
-    source, digest, quality, created, crop = rest
-    return EnrolledFace(
-        id=face_id,
-        person_id=person_id,
-        vector=np.frombuffer(vector, "<f4").astype(np.float32),
-        model=model,
-        crop=crop,
-        landmarks=np.frombuffer(landmarks, "<f4").astype(np.float32).reshape(-1, 2),
-        source=source,
-        digest=digest,
-        quality=Quality(**json.loads(quality)),
-        created=created,
-    )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visage.core.errors import UsageError
+from visage.core.messages import check_body
 from visage.core.values import DeadLetter, Delivery, Depth
 from visage.sqlite.bell import Bell, ring
 from visage.sqlite.queue_file import QueueFile
 
-MAX_BODY = 1_048_576  # bytes, as in Amazon SQS
 _LOOK = 0.5  # seconds after which a waiting process looks for itself: it may not have heard the bell
 _MOMENT = 0.001  # seconds; under load the next message comes sooner than a bell is hung up and rung
 _BOOT = 5.0  # what was written so many seconds from now was written before the machine started
@@ -218,14 +218,3 @@ class SqliteQueue:
 
     def _run(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         return self._file.run(statement, {"queue": self._name, "now": self._clock(), **values})
-
-
-def check_body(body: str) -> None:
-    try:
-        size = len(body.encode())
-    except UnicodeEncodeError as error:
-        raise UsageError("a message must be text that can be written as UTF-8") from error
-    if size > MAX_BODY:
-        raise UsageError(f"a message of {size} bytes; a queue takes {MAX_BODY} at most, so send a key, not the data")
-    if not size:
-        raise UsageError("a message must not be empty")

@@ -5,13 +5,12 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.tables import Collection, VectorRow, little_endian
-from visage.core.values import Embeddings, EnrolledFace, Person, Quality
+from visage.core.tables import Collection, VectorRow, face_of, little_endian
+from visage.core.values import Embeddings, EnrolledFace, Person
 
 _PERSON = """SELECT p.number, p.id, p.name, c.name, (SELECT count(*) FROM faces WHERE person = p.number), p.created
     FROM people p JOIN collections c ON c.number = p.collection"""
@@ -67,7 +66,7 @@ class SqliteTables:
         where, key = ("collection", collection.number) if person is None else ("person", person)
         query = f"""{_FACE}, {crop} FROM faces f JOIN people p ON p.number = f.person {join}
             WHERE f.{where} = ? AND f.number > ? ORDER BY f.number LIMIT ?"""
-        return [(row[0], _face(collection.model, *row[1:])) for row in self._db.execute(query, (key, after, limit))]
+        return [(row[0], face_of(collection.model, *row[1:])) for row in self._db.execute(query, (key, after, limit))]
 
     def face_ids(self, collection: Collection) -> list[str]:
         rows = self._db.execute("SELECT id FROM faces WHERE collection = ?", (collection.number,))
@@ -152,19 +151,3 @@ class SqliteTables:
 
     def _number(self, query: str, *values: object) -> int:
         return int(self._db.execute(query, values).fetchone()[0])
-
-
-def _face(model: str, face_id: str, person_id: str, vector: bytes, landmarks: bytes, *rest: Any) -> EnrolledFace:
-    source, digest, quality, created, crop = rest
-    return EnrolledFace(
-        id=face_id,
-        person_id=person_id,
-        vector=np.frombuffer(vector, "<f4").astype(np.float32),
-        model=model,
-        crop=crop,
-        landmarks=np.frombuffer(landmarks, "<f4").astype(np.float32).reshape(-1, 2),
-        source=source,
-        digest=digest,
-        quality=Quality(**json.loads(quality)),
-        created=created,
-    )
