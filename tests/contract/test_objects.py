@@ -72,7 +72,12 @@ def test_where_there_is_nothing(objects: Objects) -> None:
         assert list(objects.list("in/1")) == []
         assert objects.version("in/1") is None
         assert not objects.replace("in/1", b"new", "any")
-        for read in (objects.get, objects.read, lambda key: objects.as_file(key).__enter__()):
+        for read in (
+            objects.get,
+            objects.read,
+            lambda key: objects.part(key, 0, 1, "any"),
+            lambda key: objects.as_file(key).__enter__(),
+        ):
             with pytest.raises(NoObjectError, match="in/1"):
                 read("in/1")
         objects.delete(["in/1", "in"])
@@ -127,6 +132,7 @@ def test_a_key_never_leads_out(objects: Objects, key: str) -> None:
         lambda: objects.get(key),
         lambda: objects.read(key),
         lambda: objects.version(key),
+        lambda: objects.part(key, 0, 1, "v"),
         lambda: objects.as_file(key).__enter__(),
         lambda: objects.delete(["fine", key]),
     ]
@@ -217,6 +223,71 @@ def test_many_are_deleted_while_they_are_listed(objects: Objects) -> None:
     objects.put("kept", b"")
     objects.delete(stored.key for stored in objects.list() if stored.key != "kept")
     assert keys(objects) == ["kept"]
+
+
+def test_a_part_is_what_a_slice_would_be(objects: Objects) -> None:
+    data = os.urandom(100_000)
+    objects.put("a/clip.mp4", data)
+    version = objects.version("a/clip.mp4") or ""
+    for start, size in [(0, 1), (0, 100_000), (0, 200_000), (1, 99_999), (99_999, 1), (99_999, 9), (70_000, 20_000)]:
+        assert objects.part("a/clip.mp4", start, size, version) == data[start : start + size]
+    for start, size in [(100_000, 1), (100_001, 1), (10**12, 1 << 23), (0, 0), (5, 0), (100_000, 0), (10**12, 0)]:
+        assert objects.part("a/clip.mp4", start, size, version) == b""
+
+
+def test_a_part_of_nothing_is_nothing(objects: Objects) -> None:
+    objects.put("a", b"")
+    version = objects.version("a") or ""
+    for start, size in [(0, 0), (0, 1), (0, 1 << 23), (7, 1)]:
+        assert objects.part("a", start, size, version) == b""
+
+
+@pytest.mark.parametrize(("start", "size"), [(0, 3), (1, 1), (0, 0), (3, 1), (999, 1), (0, 999)])
+def test_a_part_is_of_the_version_that_was_named(objects: Objects, start: int, size: int) -> None:
+    objects.put("a", b"old")
+    version = objects.version("a") or ""
+    with pytest.raises(NoObjectError, match=r"\bb\b"):
+        objects.part("b", start, size, version)
+    objects.put("a", b"new")
+    with pytest.raises(NoObjectError, match="replaced"):
+        objects.part("a", start, size, version)
+    latest = objects.version("a") or ""
+    objects.put("a", b"")
+    with pytest.raises(NoObjectError, match="replaced"):
+        objects.part("a", start, size, latest)
+    objects.delete(["a"])
+    with pytest.raises(NoObjectError):
+        objects.part("a", start, size, latest)
+
+
+def test_parts_of_two_versions_are_never_mixed(objects: Objects) -> None:
+    objects.put("a", bytes(200_000))
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            objects.put("a", bytes([number % 256]) * 200_000)
+            time.sleep(0.002)
+
+    read, tries = 0, 0
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        try:
+            while read < 30 and tries < 2000:
+                tries += 1
+                first, version = objects.read("a")
+                try:
+                    part = objects.part("a", 150_000, 200_000, version)
+                except NoObjectError:
+                    continue
+                assert part == first[150_000:]
+                read += 1
+        finally:
+            stop.set()
+        writer.result()
+    assert read == 30
 
 
 def test_a_reader_sees_an_object_whole(objects: Objects) -> None:

@@ -102,6 +102,10 @@ class WatchedObjects(FolderObjects):
         self._watch(f"{self._room}.version", key)
         return super().version(key)
 
+    def part(self, key: str, start: int, size: int, version: str) -> bytes:
+        self._watch(f"{self._room}.part", key)
+        return super().part(key, start, size, version)
+
     @contextmanager
     def as_file(self, key: str) -> Iterator[str]:
         self._watch(f"{self._room}.as_file", key)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import visage
-from visage.core.errors import StorageError
+from visage.core.errors import NoObjectError, StorageError
 from visage.objects.folder import FolderObjects
 from visage.objects.locks import locked
 
@@ -131,6 +131,19 @@ def test_a_lock_ends_with_who_holds_it(objects: FolderObjects, root: Path) -> No
         holder.send_signal(signal.SIGKILL)
         thread.join(10)
     assert objects.get("a") == b"new"
+
+
+def test_a_part_of_a_file_that_is_written_in_its_place(objects: FolderObjects, root: Path) -> None:
+    """As a camera or `cp` writes what comes by other means: the version that was told is not what there is any more."""
+    root.mkdir()
+    (root / "clip.mp4").write_bytes(bytes(1000))
+    version = objects.version("clip.mp4") or ""
+    assert objects.part("clip.mp4", 900, 200, version) == bytes(100)
+    with (root / "clip.mp4").open("ab") as file:
+        file.write(b"more")
+        file.flush()
+        with pytest.raises(NoObjectError, match=r"clip\.mp4: the object was replaced"):
+            objects.part("clip.mp4", 900, 100, version)
 
 
 def test_a_file_in_the_way_of_the_folder(objects: FolderObjects, root: Path) -> None:

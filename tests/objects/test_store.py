@@ -81,7 +81,7 @@ def test_a_bucket_that_is_not_there_and_then_is(server: str) -> None:
     calls: list[Callable[[], object]] = [
         lambda: objects.put("a", b""), lambda: objects.create("a", b""), lambda: objects.replace("a", b"", '"0"'),
         lambda: objects.get("a"), lambda: list(objects.list()), lambda: objects.delete(["a"]),
-        lambda: objects.as_file("a").__enter__(),
+        lambda: objects.as_file("a").__enter__(), lambda: objects.part("a", 0, 9, '"0"'),
     ]  # fmt: skip
     for call in calls:
         assert trouble(call) == "s3://not-there-yet: there is no such bucket; make it, or name another"
@@ -97,7 +97,12 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASECRET")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
     objects = open_store("s3://bucket")
-    for call in (lambda: objects.get("a"), lambda: objects.put("a", b""), lambda: objects.version("a")):
+    for call in (
+        lambda: objects.get("a"),
+        lambda: objects.put("a", b""),
+        lambda: objects.version("a"),
+        lambda: objects.part("a", 9, 9, '"0"'),
+    ):
         assert "cannot be reached" in trouble(call)
 
 
@@ -113,7 +118,12 @@ def test_access_denied(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = open_store(f"s3://{bucket}")
     moto_requires_rights(server)
     try:
-        for call in (lambda: objects.get("a"), lambda: objects.put("a", b""), lambda: list(objects.list())):
+        for call in (
+            lambda: objects.get("a"),
+            lambda: objects.put("a", b""),
+            lambda: list(objects.list()),
+            lambda: objects.part("a", 0, 9, '"0"'),
+        ):
             message = trouble(call)
             assert "access is denied; allow this account or role to use the bucket" in message
             assert key["SecretAccessKey"] not in message

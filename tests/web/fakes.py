@@ -69,6 +69,12 @@ class MemoryObjects:
         self._check()
         return self.kept[key][1] if key in self.kept else None
 
+    def part(self, key: str, start: int, size: int, version: str) -> bytes:
+        data, found = self.read(key)
+        if found != version:
+            raise NoObjectError(key)
+        return data[start : start + size]
+
     def as_file(self, key: str) -> AbstractContextManager[str]:
         raise StorageError("there are no files in memory")
 

@@ -16,7 +16,7 @@ from visage.core.names import check_name
 from visage.core.photos import Lap, Photo, Stopwatch, perform_photos
 from visage.core.ports import Clip
 from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
-from visage.core.track import appearances
+from visage.core.track import appearances, step_of
 from visage.core.values import Face, Frame, Job, JobKind, Media, Sampling, Sighting
 
 # Called with each frame that was looked at and what was seen in it: for progress, and for drawing.
@@ -72,7 +72,7 @@ def _video_answer(job: Job, clip: Clip, kit: Kit, stopwatch: Stopwatch, watch: W
         models=Models(kit.detector.name, kit.embedder.name if gaze.rule else None, kit.runtime()),
         frames=frames,
         sightings=tuple(sightings),
-        people=appearances(sightings, _step(job.sampling, clip.media)) if gaze.rule else (),
+        people=appearances(sightings, step_of(job.sampling, clip.media, frames)) if gaze.rule else (),
         rule=gaze.rule,
         timings=stopwatch.timings,
     )
@@ -189,13 +189,6 @@ def _searched(clip: Clip, finder: Finder, lap: Lap) -> Iterator[tuple[list[Frame
             yield batch, faces
 
     return ahead(search(), depth=1)
-
-
-def _step(sampling: Sampling, media: Media) -> float:
-    """Seconds between the frames that were looked at."""
-    if sampling.seconds is not None:
-        return sampling.seconds
-    return (sampling.frames or 1) / media.fps if media.fps else 0.0
 
 
 def _tell(watch: Watcher | None, batch: Sequence[Frame], seen: Sequence[Sighting], media: Media) -> None:

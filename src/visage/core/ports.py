@@ -16,7 +16,9 @@ from visage.core.values import (
     Media,
     Person,
     Pixels,
+    Place,
     Sampling,
+    Segment,
     Sighting,
     Stored,
 )
@@ -49,6 +51,41 @@ class Decoder(Protocol):
 
         Empty where there are none; raises `NotFoundError` where there is no such folder.
         """
+
+
+class Segments(Protocol):
+    """An opened video that is cut into pieces. Iterating reads; it may be done once."""
+
+    @property
+    def media(self) -> Media:
+        """As that of a `Clip`."""
+
+    def segments(self) -> Iterator[Segment]:
+        """The pieces in order; raises as `Clip.frames` does."""
+
+
+class Cutter(Protocol):
+    """Reads photos and videos from files that need not be on a disk. A file is open for reading bytes and can seek;
+    `source` is its name in messages and in `Media`, `size` its length in bytes.
+
+    Both raise `UnreadableError`, `TooLargeError`, and `UsageError` for a sampling that makes no sense; what the file
+    raises passes through.
+    """
+
+    def frames(
+        self, file: IO[bytes], source: str, size: int, sampling: Sampling, *, after: Place | None = None
+    ) -> AbstractContextManager[Clip]:
+        """The wanted frames; with `after`, the place of one of them, those that follow it, as they would be without."""
+
+    def cut(
+        self, file: IO[bytes], source: str, size: int, seconds: float, *, after: Place | None = None
+    ) -> AbstractContextManager[Segments]:
+        """The video in pieces of `seconds` or a little more, each beginning with a key frame; with `after`, the place
+        of the last frame of a piece, those that follow it. Raises `UnreadableError` for a photo too."""
+
+    def segment(self, segment: Segment, media: Media, sampling: Sampling) -> AbstractContextManager[Clip]:
+        """The wanted frames of one piece, with their places in the whole video: those, and only those, that `frames`
+        would give between its start and end. media: the whole video's."""
 
 
 class Annotator(Protocol):
@@ -185,6 +222,10 @@ class Objects(Protocol):
 
     def version(self, key: str) -> str | None:
         """The version, without reading the object; None where there is none."""
+
+    def part(self, key: str, start: int, size: int, version: str) -> bytes:
+        """`size` bytes from the `start`-th on, fewer at the object's end, none beyond it. Raises `NoObjectError` too
+        where the object has another version by now."""
 
     def as_file(self, key: str) -> AbstractContextManager[str]:
         """The path of a file with these bytes, for the length of the block, only to be read. Raises `NoObjectError`.

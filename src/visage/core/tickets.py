@@ -147,7 +147,12 @@ def _job(data: Mapping[str, Any]) -> Job:
         match=MatchOptions(
             float(match["stranger_rate"]), _number(match, "threshold"), nearest=_truth(match, "nearest")
         ),
-        sampling=Sampling(_number(sampling, "seconds"), _count(sampling, "frames")),
+        sampling=Sampling(
+            _number(sampling, "seconds"),
+            _count(sampling, "frames"),
+            _count(sampling, "count"),
+            keys=_truth(sampling, "keys"),
+        ),
         enroll=EnrollOptions(largest=_truth(enroll, "largest"), force=_truth(enroll, "force")),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from visage.core.values import UNKNOWN, Appearance, Sighting
+from visage.core.values import UNKNOWN, Appearance, Media, Sampling, Sighting
 
 # A person out of sight for longer than this (seconds) starts a new interval.
 LARGEST_GAP = 2.0
@@ -27,6 +27,16 @@ def appearances(sightings: Sequence[Sighting], step: float = 0.0) -> tuple[Appea
         for person_id, seen in by_person.items()
     ]
     return tuple(sorted(found, key=lambda a: (a.person_id is None, -a.sightings, a.name)))
+
+
+def step_of(sampling: Sampling, media: Media, frames: int) -> float:
+    """Seconds between the frames that were looked at, of which there were `frames`: on average, where the sampling does
+    not say; 0 for a photo."""
+    if sampling.seconds is not None:
+        return sampling.seconds
+    if sampling.count is not None or sampling.keys:
+        return (media.duration or 0.0) / max(1, frames)
+    return (sampling.frames or 1) / media.fps if media.fps else 0.0
 
 
 def join(times: Iterable[float], gap: float) -> tuple[tuple[float, float], ...]:

@@ -226,10 +226,36 @@ class MatchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which frames of a video: one every so many seconds, or every so many frames, or (both None) all."""
+    """Which frames of a video: one every so many seconds, or every so many frames, or `count` spread evenly over its
+    length, or the key frames alone, which decodes far less. Nothing said: all. Only one of them may be said."""
 
     seconds: float | None = None
     frames: int | None = None
+    count: int | None = None
+    keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a video. index: of the frame, counting every frame from 0. time: seconds."""
+
+    index: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a video, cut at key frames without encoding anew; a file of its own.
+
+    start, last: of its first and its last frame in the whole video. before: of the frame before its first, None at the
+    video's start. end: seconds of the whole video at which it ends.
+    """
+
+    data: bytes
+    start: Place
+    last: Place
+    before: Place | None
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +289,22 @@ class Stored:
     key: str
     size: int
     modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One putting of a video (or photo) into the input store.
+
+    key: where. version: names this very putting among all under the key; letters, digits and `-`. order: hex digits;
+    of two puttings under one key the later has the greater (`core.uploads.is_later`). tag: the store's version of the
+    bytes, as `Objects.version` tells it. size: bytes.
+    """
+
+    key: str
+    version: str
+    order: str
+    tag: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

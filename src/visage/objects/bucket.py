@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import IO
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionError
 from obstore.store import MemoryStore, S3Store
 
 from visage.core.errors import NoObjectError, StorageError
 from visage.core.values import Stored
-from visage.objects.faults import explained, explained_file
+from visage.objects.faults import explained, explained_file, is_beyond
 from visage.objects.keys import check_key
 
 _PART = 5 << 20  # bytes that travel at a time, the least S3 allows; what is no longer goes in one request
@@ -78,6 +78,22 @@ class BucketObjects:
                 return self._tag(obstore.head(self._store, key)["e_tag"])
         except NoObjectError:
             return None
+
+    def part(self, key: str, start: int, size: int, version: str) -> bytes:
+        check_key(key)
+        with explained(self._name, key):
+            try:
+                if not size:  # no range is so short
+                    obstore.get(self._store, key, options={"head": True, "if_match": version})
+                    return b""
+                found = obstore.get(self._store, key, options={"range": (start, start + size), "if_match": version})
+                return bytes(found.bytes())
+            except PreconditionError:
+                raise NoObjectError(f"{self._name}: the object {key!r} was replaced by another") from None
+            except GenericError as error:
+                if is_beyond(error):
+                    return b""
+                raise
 
     @contextmanager
     def as_file(self, key: str) -> Iterator[str]:

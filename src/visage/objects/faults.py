@@ -72,6 +72,12 @@ def explained_file(path: object) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
+def is_beyond(error: BaseError) -> bool:
+    """Whether what was asked for begins at the object's end or after it; S3 says so, and obstore's memory."""
+    text = str(error)
+    return "status code: 416" in text or "StartTooLarge" in text
+
+
 def _absent(store: str, key: str, error: FileNotFoundError) -> VisageError:
     if "NoSuchBucket" in str(error):
         return StorageError(f"{store}: {_BUCKETS['NoSuchBucket']}")

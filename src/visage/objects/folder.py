@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from visage.core.errors import NoObjectError, StorageError, UsageError
 from visage.core.values import Stored
@@ -63,22 +63,21 @@ class FolderObjects:
         return self.read(key)[0]
 
     def read(self, key: str) -> tuple[bytes, str]:
-        path = self._path(key)
-        with explained_file(path):
-            try:
-                held = os.open(path, _READ)
-            except _GONE:
-                raise _absent(path) from None
-            found = os.fstat(held)  # of this very file: another may stand in its place by now
-            if not stat.S_ISREG(found.st_mode):
-                os.close(held)
-                raise _absent(path)
-            with os.fdopen(held, "rb") as file:
-                return file.read(), _version(found)
+        with self._opened(key) as (file, found):
+            return file.read(), _version(found)
 
     def version(self, key: str) -> str | None:
         found = _look(self._path(key))
         return _version(found) if found else None
+
+    def part(self, key: str, start: int, size: int, version: str) -> bytes:
+        with self._opened(key) as (file, _):
+            file.seek(start)
+            data = file.read(size)
+            # Afterwards: what came by other means than `put` may have been written to while it was read.
+            if _version(os.fstat(file.fileno())) != version:
+                raise NoObjectError(f"{self._root / key}: the object was replaced by another")
+            return data
 
     @contextmanager
     def as_file(self, key: str) -> Iterator[str]:
@@ -105,6 +104,22 @@ class FolderObjects:
                 with locked(self._lock(key)):
                     path.unlink(missing_ok=True)
                 self._prune(path.parent)
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+        """The object's file and its state: of this very file, while another may stand in its place by now."""
+        path = self._path(key)
+        with explained_file(path):
+            try:
+                held = os.open(path, _READ)
+            except _GONE:
+                raise _absent(path) from None
+            found = os.fstat(held)
+            if not stat.S_ISREG(found.st_mode):
+                os.close(held)
+                raise _absent(path)
+            with os.fdopen(held, "rb") as file:
+                yield file, found
 
     def _write(
         self, key: str, data: bytes | IO[bytes], allowed: Callable[[str | None], bool], *, lasting: bool = False
