@@ -120,6 +120,7 @@ class Lambda:
 
     folder: Path
     seed: int
+    chunk: int = 3
     segment: float = 0.0
     trouble: float = 0.0
     haste: float = 0.0
@@ -197,7 +198,7 @@ class Lambda:
     def _do(self, task: Task) -> None:
         around = Surroundings(clock=lambda: 0.0, log=lambda *_, **__: None)
         cutter: Cutter = PlayedCutter()
-        cutting = Cutting(Sampling(frames=2), chunk=3, segment=self.segment, margin=1.0)
+        cutting = Cutting(Sampling(frames=2), chunk=self.chunk, segment=self.segment, margin=1.0)
         if task.ask is Ask.CHUNK:
             kit = make_kit(self.folder, FakeDecoder({}), find=find)
             kit.open_gallery = lambda _: self.gallery

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from visage.core.counting import CountingObjects, Tally
 from visage.core.errors import InputError, NoObjectError, NotFoundError
@@ -136,7 +137,7 @@ class ChunkDecoder:
         together = max(1, min(AT_ONCE, AT_ONCE_BYTES // max(1, 3 * media.width * media.height)))
         with ThreadPoolExecutor(together) as pool:
             left = iter(self._manifest.frames)
-            waiting = deque(pool.submit(self._frame, staged) for staged, _ in zip(left, range(together), strict=False))
+            waiting = deque(pool.submit(self._frame, staged) for staged in islice(left, together))
             while waiting:
                 frame = waiting.popleft().result()
                 if (staged := next(left, None)) is not None:
