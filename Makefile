@@ -22,7 +22,7 @@ help:
 	@echo "make setup    only set up (.venv)"
 	@echo "make package  set up, and make a release for AWS in dist/deploy (RUNTIMES='openvino torch', BUCKET=NAME, where to"
 	@echo "              copy it); see scalable/README.md"
-	@echo "make tools    install the linters for the AWS template (.tools); make test skips their tests without them"
+	@echo "make tools    install linters of AWS templates and its emulator (.tools); make test skips their tests without them"
 	@echo "make clean    delete .venv and everything made by these commands in this folder"
 
 setup: $(VENV)/.ready

@@ -26,6 +26,7 @@ LEAST = {
     "max_upload": 1,
     "web_threads": 1,
     "latency": 0.01,
+    "chunk": 1,
 }
 
 
@@ -53,6 +54,10 @@ class Settings:
     fleet: `processes:` of this machine, or `asg:NAME`. min_workers, max_workers: its bounds; a max of 0: as many as
     this machine has cores, 20 in an Auto Scaling group. latency: seconds an answer may take, for the autoscaler.
     quiet: seconds without work after which the fleet shrinks.
+    The serverless form, of which inputs and outputs are the first and the last store. stage: URL of the folder or
+    bucket between its two functions; empty: `stage` in home. every: which frames of a video, as in 1s, 10f, 12x, first,
+    keys or all. chunk: frames that are recognized together. segment: seconds of the pieces that are sent in place of
+    frames; 0: frames.
     host, port: where the web tier listens. tls_cert, tls_key: files (PEM). behind_tls_proxy: something in front of it
     speaks TLS. web_threads: requests at the same time. max_upload: bytes of a request. request_seconds: how long a
     request waits for its answer. max_backlog: jobs waiting, from which on new ones are refused.
@@ -88,6 +93,10 @@ class Settings:
     max_workers: int = 0
     latency: float = 2.0
     quiet: float = 300.0
+    stage: str = ""
+    every: str = "1s"
+    chunk: int = 10
+    segment: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
     tls_cert: str = ""
@@ -127,6 +136,10 @@ class Settings:
     @property
     def outputs_url(self) -> str:
         return self.outputs or self._objects_url + "/out"
+
+    @property
+    def stage_url(self) -> str:
+        return self.stage or f"file:///{self.home / 'stage'}"
 
     @property
     def keys_url(self) -> str:

@@ -7,8 +7,8 @@ needs them is asked for.
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -16,13 +16,15 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
-from visage.core.errors import ModelError, NoObjectError, UsageError
+from visage.core.errors import ModelError, NoObjectError, UnreadableError, UsageError
 from visage.core.keyring import Keyring
 from visage.core.kit import Kit
-from visage.core.ports import Annotator, Detector, Embedder, Fleet, Gallery, Objects, Queue, Replies, Station
+from visage.core.ports import Annotator, Cutter, Detector, Embedder, Fleet, Gallery, Objects, Queue, Replies, Station
 from visage.core.publish import Publisher
-from visage.core.values import MatchOptions
+from visage.core.quote import Footage
+from visage.core.values import MatchOptions, Pixels, Sampling
 from visage.core.verification import Roc, Verification
+from visage.core.watcher import Arrivals
 from visage.media.annotator import Annotator as FileAnnotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg
@@ -31,6 +33,8 @@ from visage.nets.bring import bring, drop
 from visage.nets.fetch import Progress, fetch
 from visage.nets.library import all_cards, card_named, is_installed
 from visage.nets.runtime import Runtime
+from visage.processes.pool import TaskPool
+from visage.processes.seat import PipeSeat
 from visage.settings import Settings, load_settings
 
 
@@ -190,6 +194,67 @@ def open_fleet(settings: Settings, command: Sequence[str], *, limit: int) -> Fle
             from visage.aws.fleet import GroupFleet
         return GroupFleet(name.strip("/"))
     raise UsageError(f"{settings.fleet!r} is no fleet; give processes: or asg:NAME")
+
+
+def open_cutter(settings: Settings) -> Cutter:
+    """Raises `UsageError` where PyAV is not installed."""
+    with _extra("video"):
+        from visage.media.cutter import FileCutter
+    return FileCutter(
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        max_seconds=settings.max_seconds,
+        threads=settings.worker_threads,
+    )
+
+
+def frame_to_jpeg(pixels: Pixels) -> bytes:
+    """(h, w, 3) RGB -> a JPEG, as frames travel."""
+    return encode_jpeg(pixels)
+
+
+def frame_from_jpeg(data: bytes, name: str) -> Pixels:
+    """Such a JPEG -> (h, w, 3) RGB. name: for the message of `UnreadableError`."""
+    return decode_jpeg(data, name)
+
+
+def footage_of(source: str, settings: Settings) -> Footage:
+    """What the video at path `source` tells of itself. Raises `InputError`."""
+    engine = open_engine(settings)
+    with engine.kit.decoder.open(source, Sampling(count=1)) as clip:
+        media = clip.media
+    if not media.is_video:
+        raise UnreadableError(source, "it is a photo; quotes are for videos")
+    from visage.media.facts import read_facts
+
+    return read_facts(Path(source), media)
+
+
+def open_arrivals(folder: Path) -> Arrivals:
+    """Tells of what comes into the folder. Raises `UsageError` where watchfiles is not installed."""
+    with _extra("watch"):
+        from visage.objects.arrivals import FolderArrivals
+    return FolderArrivals(folder)
+
+
+def alone_in(folder: Path, name: str) -> AbstractContextManager[None]:
+    """For the length of the block nobody else watches there. Raises `UsageError` where somebody does."""
+    with _extra("watch"):
+        from visage.objects.alone import alone
+    return alone(folder, name, "is watching there")
+
+
+def open_pool(
+    command: Sequence[str], settings: Settings, told: Callable[[int, str | None], None], *, size: int, limit: float
+) -> TaskPool:
+    """Processes of this machine with these settings, `size` at most; a task may take one of them for `limit` seconds.
+    told: the task's name, and why it failed, if it did."""
+    return TaskPool(command, told, size=size, limit=limit, environment=settings.for_children())
+
+
+def open_seat() -> PipeSeat:
+    """A worker's end of the pool's pipes, for a process that the pool started."""
+    return PipeSeat.standard()
 
 
 def open_keyring(settings: Settings) -> Keyring:

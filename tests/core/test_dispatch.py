@@ -127,7 +127,8 @@ def test_every_task_is_done_whatever_fails_and_none_twice_at_a_time(seed: int) -
     workers = luck.randint(1, 4)
     dispatch = Dispatch(workers)
     tasks = [split(f"video {n}") for n in range(5)] + [chunk(f"video {n % 5}", n) for n in range(30)]
-    expected, finished, at_work = {task.key for task, _, _ in tasks}, set(), []
+    expected, finished = {task.key for task, _, _ in tasks}, set()
+    at_work: list[Errand] = []
     tasks *= 2
     luck.shuffle(tasks)
     now = 0.0

@@ -16,9 +16,10 @@ from visage.core.chunks import Asking, Reading, Recognizer
 from visage.core.counting import CountingObjects, Tally
 from visage.core.cutting import Cutting
 from visage.core.every import parse_every
+from visage.core.footage import Footage, wanted
 from visage.core.ports import Objects
 from visage.core.prices import US_EAST_1, Architecture, dollars
-from visage.core.quote import Footage, Form, Terms, quote, wanted
+from visage.core.quote import Form, Terms, quote
 from visage.core.speeds import MEASURED
 from visage.core.splitting import Splitter, Stores, Surroundings
 from visage.core.uploads import Ask, ask_of_stage, upload_of
@@ -192,3 +193,19 @@ def test_dollars_of_what_was_taken() -> None:
 
 def test_an_unknown_codec_is_taken_for_a_slow_one() -> None:
     assert MEASURED.decoding("prores") == max(MEASURED.decode.values())
+
+
+@pytest.mark.parametrize("every", ["1s", "keys", "all"])
+@pytest.mark.parametrize("form", Form)
+def test_the_page_on_cost_has_these_figures(every: str, form: Form) -> None:
+    said = quote(HOUR, Terms(parse_every(every)), form)
+    took = said.took
+    row = (
+        f"| {every}, {form} | {took.get('invocations', 0):,.0f} | {took['puts'] + took['lists']:,.0f} "
+        f"| {took['gets']:,.0f} | {said.stored / 1e9:.2f} GB | {took['seconds']:,.0f} s "
+        f"| {took.get('gb_seconds', 0):,.0f} | {said.total:.3f} |"
+    )
+    page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
+    assert row in page.splitlines()
+    assert US_EAST_1.date in page
+    assert US_EAST_1.region in page

@@ -128,6 +128,7 @@ def test_no_two_uploads_share_a_folder(one: Upload, other: Upload) -> None:
     assert (folder_of(one) == folder_of(other)) == same
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 @example("pictures/a", "_pictures/a")
 @example("long/" + "a" * 64, "_long/" + "a" * 64)
@@ -167,16 +168,19 @@ def is_key(key: str) -> bool:
         return False
 
 
+@settings(deadline=None)
 @given(MANIFESTS)
 def test_a_manifest_is_read_as_it_was_written(manifest: Manifest) -> None:
     assert manifest_from_bytes(to_bytes(manifest)) == manifest
 
 
+@settings(deadline=None)
 @given(PLANS)
 def test_a_plan_is_read_as_it_was_written(plan: Plan) -> None:
     assert plan_from_bytes(to_bytes(plan)) == plan
 
 
+@settings(deadline=None)
 @given(RESTS)
 def test_a_rest_is_read_as_it_was_written(rest: Rest) -> None:
     assert rest_from_bytes(to_bytes(rest)) == rest
@@ -215,6 +219,7 @@ JSON = st.sampled_from(
 
 
 @pytest.mark.parametrize(("read", "record"), list(zip(READERS, RECORDS, strict=True)), ids=["manifest", "plan", "rest"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_record_with_something_else_in_it_is_none(read: Any, record: Manifest | Plan | Rest, data: Any) -> None:
     """Wherever it is: it is read, as something, or told to be none."""

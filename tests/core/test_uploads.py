@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visage.core.errors import MessageError
@@ -151,6 +151,7 @@ def test_keys_come_encoded(text: str, key: str) -> None:
     assert [task.key for task in tasks(spelled(text))] == [key]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: not key.endswith("/")))
 def test_every_key_is_read_as_it_was(key: str) -> None:
     (task,) = tasks(event(key))
@@ -273,6 +274,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from(["eventName", "s3", "bucket", "name", "object", "key", "eTag", "sequencer", "size"]))
 def test_garbage_in_any_place_is_told_as_such(garbage: Any, place: str) -> None:
     made = event("a.mp4")
@@ -310,6 +312,7 @@ def test_sequencers_of_one_time(order: str, than: str) -> None:
     assert not is_later(than, order)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("0123456789abcdefABCDEF", max_size=20), min_size=3, max_size=3))
 def test_sequencers_are_in_order(some: list[str]) -> None:
     a, b, c = some

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from tests.media.films import FILMS, noise
 
 from visage.core.values import Frame, Media, Pixels, Sampling
+from visage.media.cutter import FileCutter
 from visage.media.decode import FileDecoder
 
 MakeVideo = Callable[..., Path]
@@ -22,6 +24,11 @@ Read = Callable[..., tuple[list[Frame], Media]]
 @pytest.fixture
 def decoder() -> FileDecoder:
     return FileDecoder(max_bytes=50_000_000, max_pixels=40_000_000, max_seconds=600, threads=2)
+
+
+@pytest.fixture
+def cutter() -> FileCutter:
+    return FileCutter(max_bytes=50_000_000, max_pixels=40_000_000, max_seconds=600, threads=2)
 
 
 @pytest.fixture
@@ -96,6 +103,18 @@ def make_video(corners: Pixels) -> MakeVideo:
                     out.mux(audio.encode(samples))
                 out.mux(audio.encode(None))
         return path
+
+    return make
+
+
+@pytest.fixture
+def make_film(tmp_path: Path, make_video: MakeVideo) -> MakeVideo:
+    """One of `FILMS`, by its name: 50 frames of noise, a key frame every eight or so."""
+
+    def make(name: str) -> Path:
+        suffix, settings = FILMS[name]
+        path = tmp_path / f"film.{suffix}"
+        return make_video(path, **{"frames": 50, "gop_size": 8, "pictures": noise, **settings})
 
     return make
 

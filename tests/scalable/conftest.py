@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.scalable.stack import Stack, read
+from tests.templates import Stack, read
 
 ROOT = Path(__file__).parent.parent.parent
 TEMPLATE = ROOT / "scalable" / "template.yaml"

@@ -5,10 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import click
-
+from tests.readmes import check_links, check_visage, typed_in
 from tests.scalable.conftest import GIVEN, ROOT
-from visage.apps.cli.main import visage as program
 from visage.aws.station import HOOK
 from visage.settings import Settings
 
@@ -17,27 +15,9 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 DECISION = (ROOT / "docs" / "decisions" / "aws.md").read_text(encoding="utf-8")
 
 
-def lines() -> list[str]:
-    """What is to be typed, with continued lines joined."""
-    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    joined = "".join(blocks).replace("\\\n", " ")
-    return [line.removeprefix("$ ") for line in joined.splitlines() if line.startswith("$ ")]
-
-
-def leaf(words: list[str]) -> click.Command:
-    command: click.Command = program
-    for word in words:
-        if not isinstance(command, click.Group):
-            break
-        found = command.get_command(click.Context(command), word)
-        assert found is not None, f"visage has no command {' '.join(words)}"
-        command = found
-    return command
-
-
 def visage_commands() -> list[list[str]]:
     """The words after `visage` of every command line in the README, the decision page and the systemd units."""
-    typed = [line.removeprefix("sudo ") for line in lines()]
+    typed = [line.removeprefix("sudo ") for line in typed_in(README)]
     units = re.findall(r"^ +(?:app\) )?unit \w+ '?([a-z]+(?: --station instance)?)'? \d", _install(), re.MULTILINE)
     assert len(units) == 3
     texts = re.findall(r"`(?:sudo )?visage ([a-z][^`.]*)`", README + DECISION)
@@ -52,20 +32,21 @@ def _install() -> str:
 def test_every_command_exists_with_its_options() -> None:
     assert len(visage_commands()) > 6
     for words in visage_commands():
-        known = {name for parameter in leaf(words).params for name in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, words
+        check_visage(words)
 
 
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(lines()) + "".join(re.findall(r"`[^`]*`", README))))
+    targets = set(
+        re.findall(r"\bmake ([a-z]+)\b", "\n".join(typed_in(README)) + "".join(re.findall(r"`[^`]*`", README)))
+    )
     assert targets == {"package", "tools"}
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
 def test_the_deploy_command_gives_what_has_no_default(template: dict[str, Any]) -> None:
-    (deploy,) = [line for line in lines() if "cloudformation deploy" in line]
+    (deploy,) = [line for line in typed_in(README) if "cloudformation deploy" in line]
     given = {word.partition("=")[0] for word in shlex.split(deploy.split("--parameter-overrides")[1])}
     assert given <= template["Parameters"].keys()
     needed = {name for name, parameter in template["Parameters"].items() if "Default" not in parameter}
@@ -87,9 +68,8 @@ def test_every_variable_is_a_setting() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for page, text in ((FOLDER, README), (ROOT / "docs" / "decisions", DECISION)):
-        links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-        assert [link for link in links if not (page / link).exists()] == []
+    check_links(FOLDER, README)
+    check_links(ROOT / "docs" / "decisions", DECISION)
     assert "](../architecture/scalable.png)" in README
 
 

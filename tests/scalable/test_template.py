@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.scalable.conftest import GIVEN
-from tests.scalable.stack import Stack, as_list, read
+from tests.templates import Stack, as_list, read
 from visage.settings import Settings, load_settings
 
 SQS = "arn:aws:sqs:eu-west-1:123456789012"

@@ -73,6 +73,7 @@ def test_without_options_it_is_the_service_that_says(tier: Tier, client: FlaskCl
         {"every": "often"},
         {"every": "0s"},
         {"every": "1.5f"},
+        {"every": "0x"},
         {"nearest": "perhaps"},
         {"collection": "x" * 300},
     ],
@@ -85,6 +86,20 @@ def test_an_option_out_of_range_is_refused(tier: Tier, client: FlaskClient, wron
     assert response.json
     assert next(iter(wrong)) in response.json["detail"]
     assert tier.queue.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("every", "sampling"),
+    [
+        ("12x", Sampling(count=12)),
+        ("first", Sampling(count=1)),
+        ("keys", Sampling(keys=True)),
+        ("all", Sampling()),
+    ],
+)
+def test_which_frames(tier: Tier, client: FlaskClient, every: str, sampling: Sampling) -> None:
+    assert client.post(f"/v1/recognize?every={every}", data={"image": picture()}).status_code == 200
+    assert asked(tier).sampling == sampling
 
 
 def test_detect_names_nobody(tier: Tier, client: FlaskClient) -> None:

@@ -16,7 +16,7 @@ _LONGEST = 500  # characters of a reason
 
 def is_failure(event: Mapping[str, Any]) -> bool:
     """Whether this is Lambda's record of an event that it gave up, not an event itself."""
-    return "requestPayload" in event and "requestContext" in event
+    return isinstance(event, Mapping) and "requestPayload" in event and "requestContext" in event
 
 
 def tasks_of_failure(event: Mapping[str, Any], inputs: str, stage: str) -> tuple[list[Task], str]:

@@ -104,6 +104,6 @@ def upload_of(key: str, etag: str, sequencer: str, size: int) -> Upload:
     """
     bare = etag.strip('"')
     version = "-".join(part for part in (sequencer, bare) if part)
-    if not _VERSION.fullmatch(version):
+    if not bare or not _VERSION.fullmatch(version):
         raise ValueError("a version is made of letters, digits and `-`")
     return Upload(key, version, sequencer, f'"{bare}"', size)

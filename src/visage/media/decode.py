@@ -40,12 +40,15 @@ VIDEO_SUFFIXES = frozenset(
 class PhotoClip:
     """A photo: a video of one frame."""
 
-    def __init__(self, source: str, frame: Frame, problem: str | None) -> None:
+    def __init__(self, source: str, frame: Frame, problem: str | None, *, seen: bool = False) -> None:
+        """seen: the frame was given before."""
         self._frame = frame
+        self._seen = seen
         self.media = Media(source, frame.width, frame.height, problem=problem)
 
     def frames(self) -> Iterator[Frame]:
-        yield self._frame
+        if not self._seen:
+            yield self._frame
 
 
 class FileDecoder:
@@ -72,13 +75,11 @@ class FileDecoder:
         self._limits.check_bytes(source, size)
         kind = kind_of(head)
         if kind is None:
-            raise UnreadableError(
-                source,
-                "it is neither a photo (JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF) nor a video (MP4, MOV, MKV, WebM, "
-                "AVI)",
-            )
+            raise neither(source)
         if kind not in DEMUXERS:
-            yield PhotoClip(source, *read_photo(path, source, kind, self._limits))
+            with path.open("rb") as stream:
+                photo = read_photo(stream, size, source, kind, self._limits)
+            yield PhotoClip(source, *photo)
             return
         with _opened_video(path, source, kind, sampler, self._limits, self._threads) as clip:
             yield clip
@@ -86,6 +87,14 @@ class FileDecoder:
     def find(self, folder: str) -> list[str]:
         """See `core.ports.Decoder`."""
         return [str(path) for path in list_media(Path(folder))]
+
+
+def neither(source: str) -> UnreadableError:
+    """The error for what is no kind of file that can be read."""
+    return UnreadableError(
+        source,
+        "it is neither a photo (JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF) nor a video (MP4, MOV, MKV, WebM, AVI)",
+    )
 
 
 def list_media(folder: Path) -> list[Path]:
@@ -128,10 +137,10 @@ def _opened_video(
 ) -> Iterator[Clip]:
     try:
         # PyAV brings FFmpeg, which takes a while to load and is an optional extra: a photo does without.
-        from visage.media.videos import open_video
+        from visage.media.videos import film_of_path, open_video
     except ImportError as error:
         raise UnreadableError(source, "it is a video; to read those: pip install 'visage[video]'") from error
-    with open_video(path, source, DEMUXERS[kind], sampler, limits, threads) as clip:
+    with open_video(film_of_path(path, source, DEMUXERS[kind], limits, threads), sampler) as clip:
         yield clip
 
 

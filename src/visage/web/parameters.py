@@ -1,16 +1,15 @@
 """What a request may say, as the types that check it and that the OpenAPI document is made from."""
 
-import re
 from typing import Annotated
 
 from flask_openapi3.models.file import FileStorage
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from visage.core.errors import UsageError
+from visage.core.every import HELP, parse_every
 from visage.core.values import MatchOptions, Sampling
 from visage.web.described import Described
 from visage.web.problems import Problem, usage
-
-_EVERY = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?s|\d{1,9}f)", re.ASCII)
 
 
 class Parameters(Described):
@@ -20,22 +19,22 @@ class Parameters(Described):
 class DetectOptions(Parameters):
     every: Annotated[
         str | None,
-        Field(description="Of a video: one frame every so many seconds or frames, as in 1s or 10f. Else all of them."),
+        Field(description=f"Of a video, which frames to look at. {HELP}. All of them where it is not given."),
     ] = None
 
     @field_validator("every")
     @classmethod
     def _sensible(cls, every: str | None) -> str | None:
-        if every is not None and not (_EVERY.fullmatch(every) and float(every[:-1]) > 0):
-            raise ValueError("give seconds or frames, as in 1s or 10f")
+        if every is not None:
+            try:
+                parse_every(every)
+            except UsageError as error:
+                raise ValueError(str(error)) from error
         return every
 
     @property
     def sampling(self) -> Sampling:
-        if self.every is None:
-            return Sampling()
-        number = self.every[:-1]
-        return Sampling(seconds=float(number)) if self.every.endswith("s") else Sampling(frames=int(number))
+        return Sampling() if self.every is None else parse_every(self.every)
 
 
 class CompareOptions(Parameters):

@@ -28,6 +28,8 @@ COMMANDS = {
     "autoscale": "autoscale",
     "queue": "queue",
     "keys": "keys",
+    "watch": "watch",
+    "quote": "quote",
     "doctor": "doctor",
 }
 

@@ -20,15 +20,19 @@ from visage.apps.cli.output import (
 )
 from visage.core.answers import Answer
 from visage.core.engine import Engine
-from visage.core.errors import UnreadableError, UsageError
+from visage.core.errors import UnreadableError
+from visage.core.every import HELP, parse_every
 from visage.core.ports import Annotator
-from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sampling, Sighting
+from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sighting
 from visage.core.wire import answer_to_json
 from visage.wiring import open_annotator, open_engine
 
 sources_argument = click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...")
 every_option = click.option(
-    "--every", metavar="1s|10f", help="Of a video, look at one frame every so many seconds or frames.  [default: all]"
+    "--every",
+    default="all",
+    metavar="1s|10f|12x|first|keys|all",
+    help=f"Of a video, look at some frames only. {HELP}.  [default: all]",
 )
 annotate_option = click.option(
     "--annotate", type=click.Path(file_okay=False, path_type=Path), help="Write the pictures with boxes and names here."
@@ -50,7 +54,7 @@ annotate_option = click.option(
 def recognize(
     context: Context,
     sources: Sequence[str],
-    every: str | None,
+    every: str,
     annotate: Path | None,
     names: bool,
     stranger_rate: float | None,
@@ -93,7 +97,7 @@ def recognize(
 @annotate_option
 @as_json
 @with_context
-def detect(context: Context, sources: Sequence[str], every: str | None, annotate: Path | None, as_json: bool) -> None:
+def detect(context: Context, sources: Sequence[str], every: str, annotate: Path | None, as_json: bool) -> None:
     """Find the faces in photos and videos, without asking who they are."""
     engine = open_engine(context.settings())
     sampling = parse_every(every)
@@ -144,21 +148,6 @@ def expand(sources: Sequence[str], engine: Engine, failures: Failures) -> list[s
                 raise UnreadableError(source, "there is no photo or video in this folder; name one that has some")
             found += inside
     return found
-
-
-def parse_every(text: str | None) -> Sampling:
-    """`1s`, `0.5s` or `10f` -> which frames of a video to look at."""
-    if text is None:
-        return Sampling()
-    number, unit = text[:-1], text[-1:]
-    try:
-        if unit == "s" and 0.001 <= float(number) < float("inf"):
-            return Sampling(seconds=float(number))
-        if unit == "f" and int(number) > 0:
-            return Sampling(frames=int(number))
-    except ValueError:
-        pass
-    raise UsageError(f"--every takes seconds or frames, as in 1s or 10f, not {text!r}")
 
 
 def run(

@@ -1,6 +1,7 @@
-"""A CloudFormation template, read and resolved as CloudFormation would with given parameters."""
+"""A CloudFormation or SAM template, read and resolved as CloudFormation would with given parameters."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ PSEUDO = {
     "AWS::Region": REGION,
     "AWS::StackId": "STACK",
     "AWS::URLSuffix": "amazonaws.com",
+}
+# Of these a reference is the name that they are given.
+NAMED = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Serverless::Function": "FunctionName",
 }
 # What stands for a property or list element that CloudFormation leaves out.
 NOTHING = object()
@@ -48,6 +55,16 @@ def read(path: Path) -> dict[str, Any]:
 def as_list(value: Any) -> list[Any]:
     """What may stand alone, or be several, as in a policy."""
     return value if isinstance(value, list) else [value]
+
+
+def rights_of(statements: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
+    """A policy's statements: what may be done to each resource."""
+    found: dict[str, set[str]] = {}
+    for one in statements:
+        assert one["Effect"] == "Allow"
+        for resource in as_list(one["Resource"]):
+            found.setdefault(resource, set()).update(as_list(one["Action"]))
+    return found
 
 
 class Stack:
@@ -106,7 +123,7 @@ class Stack:
         if name in self._values:
             return self._values[name]
         resource = self.template["Resources"][name]
-        named = {"AWS::S3::Bucket": "BucketName", "AWS::Logs::LogGroup": "LogGroupName"}.get(resource["Type"])
+        named = NAMED.get(resource["Type"])
         return self.resolve(resource["Properties"][named]) if named else name
 
     def _attribute(self, name: str, attribute: str) -> str:
@@ -119,6 +136,8 @@ class Stack:
             return queue if attribute == "QueueName" else f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
         if kind == "AWS::Logs::LogGroup":
             return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{self.resolve(properties['LogGroupName'])}:*"
+        if kind == "AWS::Serverless::Function" and attribute == "Arn":
+            return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.resolve(properties['FunctionName'])}"
         return f"{name}.{attribute}"
 
     def _holds(self, condition: Any) -> bool:
