@@ -17,11 +17,11 @@ import numpy as np
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.engine import Engine
 from visage.core.errors import ModelError, NoObjectError, UnreadableError, UsageError
+from visage.core.footage import Footage
 from visage.core.keyring import Keyring
 from visage.core.kit import Kit
 from visage.core.ports import Annotator, Cutter, Detector, Embedder, Fleet, Gallery, Objects, Queue, Replies, Station
 from visage.core.publish import Publisher
-from visage.core.quote import Footage
 from visage.core.values import MatchOptions, Pixels, Sampling
 from visage.core.verification import Roc, Verification
 from visage.core.watcher import Arrivals

@@ -125,6 +125,7 @@ class Lambda:
     trouble: float = 0.0
     haste: float = 0.0
     overlap: float = 0.0
+    memory: float | None = None
     events: list[Event] = field(default_factory=list)
     dead: list[Event] = field(default_factory=list)
     latest: dict[str, list[str]] = field(default_factory=dict)
@@ -196,7 +197,7 @@ class Lambda:
             self._do(task)
 
     def _do(self, task: Task) -> None:
-        around = Surroundings(clock=lambda: 0.0, log=lambda *_, **__: None)
+        around = Surroundings(clock=lambda: 0.0, log=lambda *_, **__: None, memory=self.memory)
         cutter: Cutter = PlayedCutter()
         cutting = Cutting(Sampling(frames=2), chunk=self.chunk, segment=self.segment, margin=1.0)
         if task.ask is Ask.CHUNK:

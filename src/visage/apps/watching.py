@@ -21,8 +21,11 @@ from visage.core.watcher import Surroundings, Watcher
 from visage.settings import Settings
 from visage.wiring import alone_in, open_arrivals, open_gallery, open_objects, open_pool
 
-# Seconds between two looks at everything, in case that events were missed; between two sweeps of the stage.
+# Seconds between two looks at everything, in case that events were missed; more where a look takes more than the
+# so-many-th part of them.
 RESCAN = 30.0
+SHARE = 50
+# Seconds between two sweeps of the stage.
 SWEEP = 3600.0
 # Seconds for which a task may keep its process, as on AWS.
 LIMIT = 900.0
@@ -144,8 +147,9 @@ class _Watching:
         while not self._bell.rings:
             now = time.monotonic()
             if now >= self._scan_at:
-                self._scan_at = now + RESCAN
                 self._carefully(self._scan)
+                took = time.monotonic() - now
+                self._scan_at = now + max(RESCAN, SHARE * took)
             self._carefully(lambda: self._watcher.tick(time.monotonic()))
             self._hand_out()
             self._audience.progress(self._watcher.finished, self._watcher.known, self._watcher.waiting)

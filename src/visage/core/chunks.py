@@ -73,7 +73,7 @@ class Recognizer:
             keep_answer(stage, folder, answered(manifest, answer, tally.took(seconds, memory_gb=self._around.memory)))
             self._around.log("recognized", frames=answer.frames, faces=len(answer.sightings),
                              seconds=round(seconds, 3), **facts)  # fmt: skip
-        fold(self._stores.stage, self._stores.outputs, folder)
+        fold(self._stores.stage, self._stores.outputs, folder, self._around.architecture)
 
     def picture(self, upload: Upload) -> None:
         """upload: of a picture in the stage."""

@@ -162,7 +162,8 @@ class Cut:
         self._kept = staged[-1].number
 
     def _store_segment(self, segment: Segment, media: Media) -> None:
-        self._stage.put(segment_key(self._folder, self.number), segment.data)
+        # In one request, which `put` would make several of, however long it is. One that is there already is the same.
+        self._stage.create(segment_key(self._folder, self.number), segment.data)
         staged = StagedSegment(segment.start, segment.last, segment.before)
         self._store(Manifest(self._upload, self.number, media, self._cutting.sampling, segment.start.time, segment.end,
                              segment=staged))  # fmt: skip

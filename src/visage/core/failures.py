@@ -14,7 +14,7 @@ from visage.core.values import Upload
 _LONGEST = 500  # characters of a reason
 
 
-def is_failure(event: Mapping[str, Any]) -> bool:
+def is_failure(event: object) -> bool:
     """Whether this is Lambda's record of an event that it gave up, not an event itself."""
     return isinstance(event, Mapping) and "requestPayload" in event and "requestContext" in event
 

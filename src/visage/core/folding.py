@@ -10,6 +10,7 @@ from visage.core.answers import Answer
 from visage.core.counting import add_took
 from visage.core.errors import FaultError, MessageError, NoObjectError
 from visage.core.ports import Objects
+from visage.core.prices import US_EAST_1, Architecture, dollars
 from visage.core.reread import answer_from_json
 from visage.core.results import done, failed, keep
 from visage.core.staging import (
@@ -61,33 +62,47 @@ def keep_answer(stage: Objects, folder: str, answer: Mapping[str, Any]) -> None:
             return
 
 
-def fold(stage: Objects, outputs: Objects, folder: str) -> bool:
-    """Store the result if the plan and all answers are there; whether they were. Raises `StorageError`."""
+def fold(stage: Objects, outputs: Objects, folder: str, architecture: Architecture = Architecture.X86) -> bool:
+    """Store the result if the plan and all answers are there; whether they were. Raises `StorageError`.
+
+    architecture: of the functions, for what it cost."""
     try:
         plan = plan_from_bytes(stage.get(plan_key(folder)))
     except NoObjectError:
         return False
-    keys = {stored.key for stored in stage.list(answers_folder(folder))}
     wanted = [answer_key(folder, number) for number in range(1, plan.chunks + 1)]
-    if not keys.issuperset(wanted):
+    # All who recognize a chunk ask, and of a long video the listing has many pages. The last chunk is seldom early.
+    if stage.version(wanted[-1]) is None:
+        return False
+    if not {stored.key for stored in stage.list(answers_folder(folder))}.issuperset(wanted):
         return False
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = [_chunk(data) for data in pool.map(stage.get, wanted)]
-    keep(outputs, plan.upload.key, result_of(plan, answers))
+    keep(outputs, plan.upload.key, result_of(plan, answers, architecture))
     return True
 
 
-def result_of(plan: Plan, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """answers: one for each chunk, in their order."""
+def result_of(plan: Plan, answers: Sequence[Mapping[str, Any]], architecture: Architecture) -> dict[str, Any]:
+    """answers: one for each chunk, in their order. What it took says all but the making of the result itself."""
     good = [one for one in answers if one["status"] == "done"]
     missing = [{name: one[name] for name in ("from", "to", "error")} for one in answers if one["status"] != "done"]
     took = add_took(plan.took, *(one["took"] for one in good))
-    facts: dict[str, Any] = {"took": took, "missing": missing} if missing else {"took": took}
+    facts: dict[str, Any] = {"took": took, **_cost(took, architecture)}
+    if missing:
+        facts["missing"] = missing
     if not good:
         reason = str(missing[0]["error"]) if missing else "nothing of it was recognized"
         return failed(plan.upload, FaultError(f"{plan.upload.key}: {reason}"), **facts)
     whole = _joined(plan, [answer_from_json(one["answer"], plan.sampling) for one in good])
     return done(plan.upload, answer_to_json(whole), chunks=len(good), **facts)
+
+
+def _cost(took: Mapping[str, float], architecture: Architecture) -> dict[str, Any]:
+    """Nothing where the functions' memory is not paid for, as on one machine."""
+    if "gb_seconds" not in took:
+        return {}
+    parts = dollars(took, US_EAST_1, architecture)
+    return {"dollars": {**parts, "total": sum(parts.values()), "region": US_EAST_1.region, "prices": US_EAST_1.date}}
 
 
 def _joined(plan: Plan, parts: Sequence[Answer]) -> Answer:

@@ -37,9 +37,10 @@ class Prices:
     processors: int
 
 
-# From aws.amazon.com/lambda/pricing, /s3/pricing, /sqs/pricing, /cloudwatch/pricing and /ec2/pricing/on-demand, list
-# prices as of the date. They were copied by way of third parties' tables, several for each, that agreed; who relies on
-# them looks at those pages first.
+# List prices as they were known on the date, of aws.amazon.com/lambda/pricing, /s3/pricing, /sqs/pricing,
+# /cloudwatch/pricing and /ec2/pricing/on-demand. Those pages could not be read: the figures of Lambda, S3 and the
+# instance are third parties' who agreed (some have 0.085 for the instance), those of SQS and the logs long known ones.
+# Whoever relies on them looks there first.
 US_EAST_1 = Prices(
     date="2026-11-22",
     region="us-east-1",

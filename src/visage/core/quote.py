@@ -150,7 +150,7 @@ def _splitting(case: _Case) -> _Sum:
     if case.by_frames:
         work, pieces_put = case.decoding + case.kept * speeds.encode, case.frames
     else:
-        work, pieces_put = size / 1e6 * speeds.demux, chunks * requests_of_put(ceil(size / chunks))
+        work, pieces_put = size / 1e6 * speeds.demux, chunks
     waits = (pieces_put / STORED_AT_ONCE + chunks + 6) * speeds.request
     travel = (size + case.pictures) / 1e6 * speeds.megabyte
     seconds = max(work / _processors(case.terms.splitting) + waits, travel)
@@ -158,10 +158,11 @@ def _splitting(case: _Case) -> _Sum:
     return _Sum(
         invocations=invocations,
         puts=pieces_put + chunks + 1 + (invocations - 1),
-        # The video. The result that there may be, the plan before and after, the first manifest, and the plan again to
-        # fold. Who goes on reads the note and the last manifest, and looks for result, plan, and the next manifest.
-        gets=ceil(size / BLOCK) + 5 + 5 * (invocations - 1),
-        lists=1,
+        # The video. The result that there may be, the plan before and after, the first manifest, and the plan and the
+        # last answer to fold. Who goes on reads the note and the last manifest, and looks for result, plan, and the
+        # next manifest.
+        gets=ceil(size / BLOCK) + 6 + 5 * (invocations - 1),
+        lists=0,
         sent=case.pictures + (chunks + 1) * _TEXT + case.frames * _FRAME * case.by_frames,
         received=size,
         seconds=seconds + invocations * speeds.warm,
@@ -184,10 +185,10 @@ def _recognition(case: _Case) -> _Sum:
     return _Sum(
         invocations=chunks,
         puts=chunks + 2,
-        # Of each chunk its manifest, the answer that there may be, and the plan; then all answers, and what the result
-        # was and has become.
-        gets=reads + 3 * chunks + chunks + 4,
-        lists=sum(ceil(number / PAGE) for number in range(1, chunks + 1)),
+        # Of each chunk its manifest, the answer that there may be, the plan, and the last answer; then all answers, and
+        # what the result was and has become.
+        gets=reads + 4 * chunks + chunks + 4,
+        lists=ceil(chunks / PAGE),
         sent=2 * answers,
         received=case.pictures + chunks * _TEXT + answers,
         seconds=work / _processors(terms.recognition) + waits + travel + chunks * speeds.warm,

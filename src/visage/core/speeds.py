@@ -41,7 +41,7 @@ class Speeds:
         return self.decode.get(codec, self.other_codec) * (self.key_frame if keys else 1.0)
 
 
-# Medians of three runs on a machine that others used too: good to a third.
+# Of one to three runs on a machine that others used too: good to a third.
 MEASURED = Speeds(
     date="2026-11-22",
     machine="2 cores of a Xeon, YuNet and ResNet on OpenVINO in bf16",

@@ -13,6 +13,7 @@ from visage.core.cutting import Cut, Cutting, OvertakenError
 from visage.core.errors import InputError, NoObjectError, NotFoundError
 from visage.core.folding import fold
 from visage.core.ports import Cutter, Objects
+from visage.core.prices import Architecture
 from visage.core.ranged import RangedFile
 from visage.core.results import failed, keep, level, standing
 from visage.core.staging import Rest, folder_of, plan_key, rest_from_bytes
@@ -34,11 +35,12 @@ class Stores:
 @dataclass(frozen=True)
 class Surroundings:
     """What a function is given. clock: seconds, for how long things take. log: told of what happens. memory: GB that
-    the function has, where that is what is paid for."""
+    the function has, where that is what is paid for; by its architecture."""
 
     clock: Callable[[], float]
     log: Log
     memory: float | None = None
+    architecture: Architecture = Architecture.X86
 
 
 class Splitter:
@@ -84,7 +86,7 @@ class Splitter:
             self._around.log("it cannot be read", key=upload.key, version=upload.version, reason=error.reason)
             keep(self._stores.outputs, upload.key, failed(upload, error))
         else:
-            fold(self._stores.stage, self._stores.outputs, folder_of(upload))
+            fold(self._stores.stage, self._stores.outputs, folder_of(upload), self._around.architecture)
 
     def _is_settled(self, upload: Upload) -> bool:
         """Whether nothing can be added to the result that there is."""

@@ -20,7 +20,7 @@ from visage.core.values import Upload
 
 # Ends of the names under which other programs keep what they have not finished.
 DRAFTS = (".part", ".partial", ".crdownload", ".download", ".tmp", "~")
-# How often an upload of which nothing is left to be done, and which has no result all the same, is looked at again.
+# How often the same is done again for an upload, without an error and without effect, before it is left alone.
 _STRIKES = 3
 
 
@@ -73,7 +73,7 @@ class Watcher:
         self._settling: Settling[tuple[str, bool]] = Settling()
         self._seen: dict[tuple[str, bool], str] = {}
         self._uploads: dict[str, Upload] = {}
-        self._strikes: dict[str, int] = {}
+        self._strikes: dict[str, tuple[int, list[tuple[Ask, int]]]] = {}
         self._shown: dict[str, str | None] = {}  # results, by the upload's key: the version that was told last
         self.finished = 0
         self.failed: list[str] = []
@@ -134,9 +134,9 @@ class Watcher:
             if current != version:
                 self.input_came(key, now, staged=staged)
             elif (size := self._around.whole(key, staged)) is not None:
+                self._accept(key, version, size, staged=staged)
                 self._settling.forget((key, staged))
                 self._seen[key, staged] = version
-                self._accept(key, version, size, staged=staged)
             elif self._patience is not None and been > self._patience:
                 self._settling.forget((key, staged))
                 self._around.say(f"{key}: it is still being written; look at it again later")
@@ -192,13 +192,10 @@ class Watcher:
             return
         self._retire(key, staged=staged)
         upload = self._upload(key, version, size, found)
-        if staged:
-            self._uploads[key] = upload
-            self._dispatch.add(Task(Ask.PICTURE, key, upload), version, key)
-        else:
-            group = folder_of(upload)
-            self._uploads[group] = upload
-            self._resume(group, upload)
+        group = key if staged else folder_of(upload)
+        left = self._left(group, upload)
+        self._uploads[group] = upload
+        self._add(group, upload, left)
 
     def _upload(self, key: str, version: str, size: int, found: Standing | None) -> Upload:
         """As it was first noticed, where that is known and may still be; else noticed now, after the present result."""
@@ -225,12 +222,16 @@ class Watcher:
                 self._dispatch.drop(group)
                 del self._uploads[group]
 
-    def _resume(self, group: str, upload: Upload) -> None:
-        """Do what is left of it."""
+    def _left(self, group: str, upload: Upload) -> list[tuple[Ask, int]]:
+        """What is still to be done of it, with the number of the chunk or note."""
+        if group == upload.key:
+            return [(Ask.PICTURE, 0)]
         staged = by_folder(self._stage.list(group)).get(group)
-        left = list(staged.left()) if staged else [(Ask.SPLIT, 0)]
+        return list(staged.left()) if staged else [(Ask.SPLIT, 0)]
+
+    def _add(self, group: str, upload: Upload, left: list[tuple[Ask, int]]) -> None:
         for ask, number in left:
-            if ask is Ask.SPLIT:
+            if ask in {Ask.SPLIT, Ask.PICTURE}:
                 self._dispatch.add(Task(ask, upload.key, upload), upload.version, group, again=True)
             else:
                 key = manifest_key(group, number) if ask is Ask.CHUNK else rest_key(group, number)
@@ -247,15 +248,20 @@ class Watcher:
             self._show(group, upload)
         elif (found and is_later(found.order, upload.order)) or self._is_replaced(upload, group):
             self._leave(group)
-        elif self._strikes.get(group, 0) == _STRIKES:
-            self._around.say(f"{upload.key}: nothing is left to be done, and there is no result; put it there again")
+        else:
+            self._go_on(group, upload)
+
+    def _go_on(self, group: str, upload: Upload) -> None:
+        """There is no result yet, and nobody is at it."""
+        left = self._left(group, upload)
+        strikes, before = self._strikes.get(group, (0, []))
+        strikes = strikes + 1 if left == before else 0
+        self._strikes[group] = strikes, left
+        if strikes == _STRIKES:
+            self._around.say(f"{upload.key}: all was done {_STRIKES + 1} times, and no result came; put it there again")
             self._abandon(group)
         else:
-            self._strikes[group] = self._strikes.get(group, 0) + 1
-            if group == upload.key:
-                self._dispatch.add(Task(Ask.PICTURE, group, upload), upload.version, group, again=True)
-            else:
-                self._resume(group, upload)
+            self._add(group, upload, left)
 
     def _is_replaced(self, upload: Upload, group: str) -> bool:
         current = (self._stage if group == upload.key else self._inputs).version(upload.key)

@@ -60,36 +60,36 @@ def open_runtime(name: str, *, device: str, precision: str, threads: int, cache:
 
 
 def build_embedder(card: EmbedderCard, models: Path, runtime: Runtime) -> Embedder:
-    """Raises `ModelError` where its files are missing or wrong."""
-    files = files_of(card, models)
+    """Raises `ModelError` where its files are missing or wrong; a network that was converted does without them."""
     if card.architecture == "resnet":
 
         def module() -> object:
             from visage.nets.resnet import load_resnet
 
-            return load_resnet(files[0])
+            return load_resnet(files_of(card, models)[0])
 
         network = Network(_key(card), module=module, size=card.size)
     else:
-        network = Network(_key(card), file=files[0], size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale)
+        file = files_of(card, models)[0]
+        network = Network(_key(card), file=file, size=card.size, bgr=card.bgr, mean=card.mean, scale=card.scale)
     batch = GPU_BATCH if runtime.name.startswith(("torch CUDA", "torch MPS")) else CPU_BATCH
     return NetEmbedder(runtime.compile(network), card, batch=batch)
 
 
 def build_detector(card: DetectorCard, models: Path, runtime: Runtime, search: Search) -> Detector:
-    """Raises `ModelError` where its files are missing or wrong."""
-    files = files_of(card, models)
+    """Raises `ModelError` where its files are missing or wrong; a network that was converted does without them."""
     min_face = search.min_face or card.min_face
     threshold = search.threshold or card.thresholds[-1]
     if card.architecture == "mtcnn":
         return MtcnnDetector(
-            *(runtime.compile(network) for network in _cascade(card, files[0].parent)),
+            *(runtime.compile(network) for network in _cascade(card, models)),
             name=card.name,
             search_area=search.area,
             min_face=min_face,
             thresholds=(card.thresholds[0], card.thresholds[1], threshold),
             sure=card.sure,
         )
+    files = files_of(card, models)
     if card.architecture == "yunet" and not runtime.name.startswith("openvino"):
         return OpencvYunetDetector(
             files[0],
@@ -151,12 +151,13 @@ def agrees(embedder: Embedder, card: EmbedderCard) -> float:
     return cosine
 
 
-def _cascade(card: DetectorCard, folder: Path) -> list[Network]:
-    """MTCNN's three networks, whose weights lie in `folder`."""
+def _cascade(card: DetectorCard, models: Path) -> list[Network]:
+    """MTCNN's three networks."""
 
     def load(name: str) -> object:
         from visage.nets import mtcnn
 
+        folder = files_of(card, models)[0].parent
         return {"pnet": mtcnn.load_pnet, "rnet": mtcnn.load_rnet, "onet": mtcnn.load_onet}[name](folder)
 
     return [

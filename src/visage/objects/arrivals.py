@@ -1,10 +1,11 @@
 """What comes into a folder that is an object store: which keys, and whether somebody is still writing there."""
 
+import logging
 import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from watchfiles import watch
@@ -16,6 +17,10 @@ from visage.objects.keys import check_key
 _STEP, _DEBOUNCE = 100, 400
 # Milliseconds between two looks, where the system tells of no events.
 _POLL = 1000
+# Seconds until watching begins anew, where it came to an end: doubled with each time, up to the longest.
+_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
+_log = logging.getLogger(__name__)
 
 Told = Callable[[list[str]], None]
 
@@ -78,24 +83,32 @@ class FolderArrivals:
             os.close(held)
 
     def _watch(self, told: Told, ended: threading.Event) -> None:
-        for polling in (None, True):  # None: as the system is able to
+        pause, polling = _PAUSE, None  # None: as the system is able to
+        while not ended.is_set():
             try:
-                for changes in watch(
-                    self._root,
-                    watch_filter=None,
-                    step=_STEP,
-                    debounce=_DEBOUNCE,
-                    rust_timeout=_POLL,
-                    stop_event=ended,
-                    raise_interrupt=False,
-                    force_polling=polling,
-                    poll_delay_ms=_POLL,
-                    ignore_permission_denied=True,
-                ):
-                    told(self._keys(path for _, path in changes))
-                return
+                self._tell(told, ended, polling)
             except OSError:  # too many folders for the system, or one that is just going
-                continue
+                polling = True
+            except RuntimeError as error:  # of watchfiles, where a name is no text
+                _log.info("watching %s begins anew: %s", self._root, error)
+            if not ended.wait(pause):
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                told(self._keys([str(self._root)]))  # of what came meanwhile there was no event
+
+    def _tell(self, told: Told, ended: threading.Event, polling: bool | None) -> None:
+        for changes in watch(
+            self._root,
+            watch_filter=None,
+            step=_STEP,
+            debounce=_DEBOUNCE,
+            rust_timeout=_POLL,
+            stop_event=ended,
+            raise_interrupt=False,
+            force_polling=polling,
+            poll_delay_ms=_POLL,
+            ignore_permission_denied=True,
+        ):
+            told(self._keys(path for _, path in changes))
 
     def _keys(self, paths: Iterable[str]) -> list[str]:
         """Paths -> the keys of those that are, or were, files of the store, and of the files in those that are folders:
@@ -105,8 +118,8 @@ class FolderArrivals:
             found = Path(path)
             if not self._is_inside(found):
                 continue
-            inside = found.rglob("*") if found.is_dir() else [found]
-            keys.update((key, None) for one in inside if not one.is_dir() and (key := self._key(one)))
+            inside = _files(found) if found.is_dir() else [found]
+            keys.update((key, None) for one in inside if not one.is_symlink() and (key := self._key(one)))
         return list(keys)
 
     def _is_inside(self, path: Path) -> bool:
@@ -121,6 +134,11 @@ class FolderArrivals:
             return check_key(path.relative_to(self._root).as_posix())
         except (UsageError, ValueError):
             return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for top, _, names in os.walk(folder):
+        yield from (Path(top, name) for name in names)
 
 
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
