@@ -23,12 +23,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the tests have what starts functions
 
-from tests.aws.moto_server import aws_server
-from tests.serverless.buckets import GALLERY, Buckets, function_of
+from tests.serverless.buckets import Buckets
+from tests.serverless.cloud import RECOGNITION, SPLITTING, Cloud, cloud_in, people_in
 from tests.serverless.emulator import Emulator
 from tests.serverless.images import image, python_alone
 from tests.serverless.runtime import Function, Runtime
-from tests.templates import Stack, read
 
 from common import ROOT, samples, table
 from visage import Engine, Sampling, load_settings, open_engine
@@ -37,7 +36,6 @@ from visage.core.uploads import Ask, Task
 from visage.core.values import Pixels, Upload
 from visage.media.video_writer import VideoWriter
 from visage.settings import Settings
-from visage.wiring import open_gallery, open_publisher
 
 PEOPLE = {"Barack Obama": "obama.jpg", "Joe Biden": "biden.jpg"}
 SHOWN = {"obama2.jpg": "Barack Obama", "obama3.jpg": "Barack Obama", "biden.jpg": "Joe Biden"}
@@ -71,15 +69,12 @@ def enroll(settings: Settings) -> None:
 
 
 @contextmanager
-def cloud(scratch: Path) -> Iterator[tuple[Stack, Buckets]]:
-    """The template's buckets, and a gallery with two people."""
-    stack = Stack(read(ROOT / "serverless" / "template.yaml"), {"GalleryBucket": "somebody-gallery"})
-    with aws_server(), Buckets(stack) as buckets:
-        settings = load_settings(home=str(scratch / "home"))
-        enroll(settings)
-        with closing(open_gallery(settings.gallery_url)) as gallery:
-            open_publisher(GALLERY, gallery).step()
-        yield stack, buckets
+def on_moto(scratch: Path) -> Iterator[Cloud]:
+    """The template's buckets and functions, and a gallery with two people."""
+    os.environ["VISAGE_HOME"] = str(scratch / "home")
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    with people_in(folder, samples()) as gallery, cloud_in(folder, gallery) as cloud:
+        yield cloud
 
 
 def in_image(function: Function, folder: Path) -> Function:
@@ -102,12 +97,12 @@ def measure_size(scratch: Path) -> None:
 
 def measure_start(scratch: Path, runtime: str = "openvino") -> None:
     folder = image("face_recognition", scratch, runtime)
-    with cloud(scratch) as (stack, buckets):
-        event = _chunk(stack, buckets, scratch, frames=1)
-        function = in_image(function_of(stack, "face-recognition", scratch, VISAGE_RUNTIME=runtime), folder)
+    with on_moto(scratch) as cloud:
+        event = _chunk(cloud, scratch, frames=1)
+        function = in_image(cloud.function(RECOGNITION, VISAGE_RUNTIME=runtime), folder)
         firsts = []
         for _ in range(ROUNDS):
-            _forget(buckets)
+            _forget(cloud.buckets)
             with Emulator(function) as emulator:
                 emulator.invoke(event)
                 firsts.append(emulator.first or 0.0)
@@ -125,13 +120,13 @@ def measure_torch(scratch: Path) -> None:
 
 def measure_warm(scratch: Path, runtime: str = "openvino") -> None:
     folder = image("face_recognition", scratch, runtime)
-    with cloud(scratch) as (stack, buckets):
-        event = _chunk(stack, buckets, scratch, frames=10)
-        function = in_image(function_of(stack, "face-recognition", scratch, VISAGE_RUNTIME=runtime), folder)
+    with on_moto(scratch) as cloud:
+        event = _chunk(cloud, scratch, frames=10)
+        function = in_image(cloud.function(RECOGNITION, VISAGE_RUNTIME=runtime), folder)
         times = []
         with Runtime(function) as running:
             for _ in range(ROUNDS + 2):
-                _forget(buckets)
+                _forget(cloud.buckets)
                 begun = time.perf_counter()
                 running.invoke(event)
                 times.append(time.perf_counter() - begun)
@@ -141,23 +136,22 @@ def measure_warm(scratch: Path, runtime: str = "openvino") -> None:
     )
 
 
-def _chunk(stack: Stack, buckets: Buckets, scratch: Path, frames: int) -> object:
+def _chunk(cloud: Cloud, scratch: Path, frames: int) -> object:
     """The event of a chunk of so many frames that lies in the stage."""
-    film = clip(scratch / "chunk.mp4", "obama2.jpg", (1280, 720), frames - 0.5)
-    buckets.put("chunk.mp4", film)
-    ((_, event),) = buckets.take()
-    with Runtime(function_of(stack, "video-splitting", scratch)) as splitting:
-        splitting.invoke(event)
-    ((_, event),) = buckets.take()
+    cloud.buckets.put("chunk.mp4", clip(scratch / "chunk.mp4", "obama2.jpg", (1280, 720), frames - 0.5))
+    ((_, event),) = cloud.buckets.take()
+    cloud.deliver(SPLITTING, event)
+    ((_, event),) = cloud.buckets.take()
     return event
 
 
 def _forget(buckets: Buckets) -> None:
     """The chunk's answer and result, so that it is recognized again."""
-    for bucket in ("visage-stage-1", "visage-output"):
-        for key in buckets.all(bucket):
-            if bucket == "visage-output" or "/answers/" in key:
-                buckets.delete(key, bucket)
+    for key in buckets.all("stage-1"):
+        if "/answers/" in key:
+            buckets.delete(key, "stage-1")
+    for key in buckets.all("output"):
+        buckets.delete(key, "output")
 
 
 def measure_split(scratch: Path) -> None:

@@ -1,6 +1,8 @@
-"""One engine, four doors: Python, the command, the web tier, and a job asked for later. All say the same."""
+"""One engine, six doors: Python, the command, the web tier, a job asked for later; and for a video, a folder that is
+watched, and the two functions. All say the same."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from tests.doors.bad_files import film, photo
 from tests.doors.conftest import ROOT
 from tests.doors.service import LONG, Service, Site, site_in
+from tests.serverless.cloud import Cloud, cloud_in
 from visage import Engine, Sampling, open_engine
 
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"
@@ -73,6 +76,42 @@ def test_every_door_gives_the_same_answer(site: Site, service: Service, bare: En
             assert np.abs(seen.face.landmarks - face["landmarks"]).max() <= 1
             assert seen.vector is not None
             assert float(seen.vector @ np.array(face["vector"])) >= 0.999
+            assert _matched(face) == (seen.match.name if seen.match else None)
+
+
+def watched(site: Site, clip: Path, folder: Path) -> tuple[Any, str]:
+    """Result and text that `visage watch` makes."""
+    (folder / "in").mkdir()
+    shutil.copy(clip, folder / "in" / "clip.mp4")
+    site.visage("watch", folder / "in", "--stage", folder / "stage", "--output", folder / "out", "--once")
+    return json.loads((folder / "out" / "clip.json").read_bytes()), (folder / "out" / "clip.txt").read_text()
+
+
+def put_into_a_bucket(cloud: Cloud, clip: Path) -> tuple[Any, str]:
+    """Result and text that the functions make."""
+    cloud.buckets.put("clip.mp4", clip)
+    cloud.settle()
+    assert not cloud.dead
+    return cloud.buckets.result("clip"), cloud.buckets.text("clip")
+
+
+def test_a_video_gives_the_same_people_without_a_service(site: Site, bare: Engine, clip: Path, tmp_path: Path) -> None:
+    """The same frames, names, and boxes within two pixels: the frames were JPEGs in between."""
+    pytest.importorskip("awslambdaric", reason="awslambdaric is not installed; install it: pip install -e '.[test]'")
+    wanted = bare.recognize(str(clip), sampling=Sampling(seconds=1.0))
+    assert wanted.names == [OBAMA, BIDEN]
+    with cloud_in(tmp_path, bare.gallery()) as cloud:
+        doors = [watched(site, clip, tmp_path), put_into_a_bucket(cloud, clip)]
+    for result, text in doors:
+        assert text == f"{OBAMA}\n{BIDEN}\n"
+        told = result["answer"]
+        assert (result["status"], told["names"], told["frames"]) == ("done", wanted.names, wanted.frames)
+        assert [(face["frame"], face["time"], face["name"]) for face in told["faces"]] == [
+            (seen.frame, pytest.approx(seen.time, abs=0.001), seen.name) for seen in wanted.sightings
+        ]
+        for seen, face in zip(wanted.sightings, told["faces"], strict=True):
+            assert np.abs(np.array(seen.face.box) - face["box"]).max() <= 2
+            assert "vector" not in face
             assert _matched(face) == (seen.match.name if seen.match else None)
 
 

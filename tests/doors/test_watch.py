@@ -34,7 +34,7 @@ def clips(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return {
         OBAMA: clip_of(samples / "obama2.jpg", folder / "obama.mp4"),
         BIDEN: clip_of(samples / "biden.jpg", folder / "biden.mp4"),
-        "long": clip_of(samples / "obama2.jpg", folder / "long.mp4", 15),
+        "long": clip_of(samples / "obama2.jpg", folder / "long.mp4", 20, height=720),
     }
 
 
@@ -163,7 +163,7 @@ def test_it_stops_cleanly_amid_a_video_and_goes_on_with_it(
     folders.put(clips["long"], "long.mp4")
     folders.put(clips[BIDEN], "short.mp4")
     watcher = folders.start(*words)
-    assert soon(lambda: bool(list(folders.stage.glob("long.mp4/*/000003.chunk.json"))), LONG)
+    assert soon(lambda: bool(list(folders.stage.glob("long.mp4/*/000002.chunk.json"))), LONG)
     workers = watcher.children()
     begun = time.monotonic()
     watcher.send_signal(number)
@@ -177,7 +177,7 @@ def test_it_stops_cleanly_amid_a_video_and_goes_on_with_it(
     done = folders.once(*words, "--every", "all", "--workers", 2)
     assert done.returncode == 0
     assert sorted(done.stdout.splitlines()) == [f"long.mp4: {OBAMA}", f"short.mp4: {BIDEN}"]
-    assert folders.result("long.json")["answer"]["frames"] == 150
+    assert folders.result("long.json")["answer"]["frames"] == 200
     assert {path: path.stat().st_mtime_ns for path in cut} == cut
 
 
@@ -204,7 +204,7 @@ def test_folders_are_watched_by_one_alone(folders: Folders, tmp_path: Path) -> N
     for words in ((), ("--stage", tmp_path / "another")):
         second = folders.once(*words)
         assert second.returncode == 2
-        assert "another process is watching already; end it first" in second.stderr
+        assert "another process is watching there; end it first" in second.stderr
     watcher.terminate()
     assert watcher.wait(LONG) == 0
     assert folders.once().returncode == 0

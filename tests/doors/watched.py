@@ -114,6 +114,6 @@ def folders_in(root: Path, environment: dict[str, str]) -> Iterator[Folders]:
         folders.end()
 
 
-def clip_of(picture: Path, path: Path, seconds: int = 1) -> Path:
+def clip_of(picture: Path, path: Path, seconds: int = 1, height: int = 240) -> Path:
     """A film in which nothing moves."""
-    return film(path, [photo(picture, 240)] * (10 * seconds))
+    return film(path, [photo(picture, height)] * (10 * seconds))

@@ -1,5 +1,6 @@
 """Both functions, started as AWS starts them, on a stand-in for S3: a video is put there, names come out."""
 
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -95,15 +96,14 @@ def test_what_is_put_under_the_same_key_has_its_own_result_and_no_event_undoes_i
     cloud.buckets.put("again.mp4", clips[OBAMA])
     cloud.settle()
     assert cloud.buckets.text("again") == f"{OBAMA}\n"
-    earlier = list(cloud.delivered)
     cloud.buckets.put("again.mp4", clips[BIDEN])
     cloud.settle()
     assert cloud.buckets.text("again") == f"{BIDEN}\n"
-    both = list(cloud.delivered)
+    events = list(cloud.delivered)  # of both uploads
     before = [cloud.buckets.all(bucket) for bucket in (STAGE, OUTPUT)]
     result = cloud.buckets.result("again")
     time.sleep(1.1)  # S3 tells times in whole seconds
-    for name, event in [*earlier, *both, *reversed(both)]:
+    for name, event in [*events, *reversed(events)]:
         cloud.deliver(name, event)
     assert not cloud.dead
     assert not cloud.buckets.take()  # nothing was written
@@ -140,6 +140,18 @@ def test_a_picture_in_the_stage(cloud: Cloud, samples: Path) -> None:
     assert cloud.buckets.text("pictures/a b/me+you.JPG") == f"{BIDEN}\n"
     assert cloud.buckets.text("pictures/broken.png").startswith("error: pictures/broken.png: ")
     assert not cloud.dead
+
+
+def test_of_a_large_file_only_what_is_needed_travels(cloud: Cloud, clips: dict[str, bytes]) -> None:
+    """Its index lies behind 60 MB of nothing."""
+    index, gap = clips["both"].index(b"moov") - 4, 60_000_000
+    padding = struct.pack(">I4s", 8 + gap, b"free") + bytes(gap)
+    cloud.buckets.put("large.mp4", clips["both"][:index] + padding + clips["both"][index:])
+    cloud.settle()
+    assert not cloud.dead
+    result = cloud.buckets.result("large")
+    assert seen(result) == BOTH
+    assert result["took"]["received"] < gap / 2
 
 
 def test_segments_in_place_of_frames(cloud: Cloud, clips: dict[str, bytes]) -> None:

@@ -22,6 +22,8 @@ from visage.core.values import Upload
 DRAFTS = (".part", ".partial", ".crdownload", ".download", ".tmp", "~")
 # How often the same is done again for an upload, without an error and without effect, before it is left alone.
 _STRIKES = 3
+# Files that are taken before others get their turn, where a great many come at once.
+_AT_ONCE = 50
 
 
 class Arrivals(Protocol):
@@ -73,6 +75,7 @@ class Watcher:
         self._settling: Settling[tuple[str, bool]] = Settling()
         self._seen: dict[tuple[str, bool], str] = {}
         self._uploads: dict[str, Upload] = {}
+        self._present: dict[tuple[str, bool], str] = {}  # which of them is of the file that is there now
         self._strikes: dict[str, tuple[int, list[tuple[Ask, int]]]] = {}
         self._shown: dict[str, str | None] = {}  # results, by the upload's key: the version that was told last
         self.finished = 0
@@ -102,6 +105,7 @@ class Watcher:
             self.staged(stored.key, now)
         for gone in self._seen.keys() - here:
             del self._seen[gone]
+            self._shown.pop(gone[0], None)
         for group in list(self._uploads):
             self._look_after(group)
 
@@ -128,7 +132,7 @@ class Watcher:
     def tick(self, now: float) -> None:
         """Take the files that have not changed for a while, and try again what failed."""
         self._dispatch.wake(now)
-        for (key, staged), version in self._settling.ready(now):
+        for (key, staged), version in self._settling.ready(now)[:_AT_ONCE]:
             been = self._settling.postpone((key, staged), now)
             current = (self._stage if staged else self._inputs).version(key)
             if current != version:
@@ -195,6 +199,7 @@ class Watcher:
         group = key if staged else folder_of(upload)
         left = self._left(group, upload)
         self._uploads[group] = upload
+        self._present[key, staged] = group
         self._add(group, upload, left)
 
     def _upload(self, key: str, version: str, size: int, found: Standing | None) -> Upload:
@@ -217,10 +222,10 @@ class Watcher:
 
     def _retire(self, key: str, *, staged: bool) -> None:
         """What is still to be done of earlier uploads under this key is of no use any more."""
-        for group, upload in list(self._uploads.items()):
-            if upload.key == key and (group == key) == staged:
-                self._dispatch.drop(group)
-                del self._uploads[group]
+        group = self._present.pop((key, staged), None)
+        if group is not None and group in self._uploads:
+            self._dispatch.drop(group)
+            self._leave(group)
 
     def _left(self, group: str, upload: Upload) -> list[tuple[Ask, int]]:
         """What is still to be done of it, with the number of the chunk or note."""
@@ -287,7 +292,8 @@ class Watcher:
             self._leave(group)
 
     def _leave(self, group: str) -> None:
-        del self._uploads[group]
+        upload = self._uploads.pop(group)
+        self._present.pop((upload.key, group == upload.key), None)
         self._strikes.pop(group, None)
         self._dispatch.forget(group)
 
@@ -305,4 +311,5 @@ class Watcher:
         if self._is_replaced(upload, group) or folder_of(upload) != group:
             return False
         self._uploads[group] = upload
+        self._present.setdefault((upload.key, False), group)
         return True

@@ -105,7 +105,11 @@ class _Board:
     def __init__(self, outputs: Path, *, as_json: bool) -> None:
         self._outputs = outputs
         self._as_json = as_json
-        self._bar: Any = tqdm(total=0, unit="video", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
+        self._shown: tuple[int, int, int] | None = None
+        self._bar: Any = tqdm(
+            total=0, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False,
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} videos [{elapsed}{postfix}]",
+        )  # fmt: skip
 
     def result(self, result: Mapping[str, Any]) -> None:
         key = str(result["source"]["key"])
@@ -124,7 +128,8 @@ class _Board:
             sys.stdout.flush()
 
     def progress(self, finished: int, known: int, waiting: int) -> None:
-        if not self._bar.disable:
+        if self._shown != (finished, known, waiting) and not self._bar.disable:
+            self._shown = finished, known, waiting
             self._bar.total, self._bar.n = known, finished
             self._bar.set_postfix_str(f"{waiting} chunks wait" if waiting else "")
 
