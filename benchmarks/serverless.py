@@ -84,6 +84,15 @@ def in_image(function: Function, folder: Path) -> Function:
                     python=tuple(python_alone()))  # fmt: skip
 
 
+@contextmanager
+def recognition(scratch: Path, runtime: str, frames: int) -> Iterator[tuple[Function, object, Buckets]]:
+    """The function as its image has it, and the event of a chunk of so many frames that lies in the buckets' stage."""
+    folder = image("face_recognition", scratch, runtime)
+    with on_moto(scratch) as cloud:
+        event = _chunk(cloud, scratch, frames)
+        yield in_image(cloud.function(RECOGNITION, VISAGE_RUNTIME=runtime), folder), event, cloud.buckets
+
+
 def megabytes(folder: Path) -> float:
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*")) / 2**20
 
@@ -96,13 +105,10 @@ def measure_size(scratch: Path) -> None:
 
 
 def measure_start(scratch: Path, runtime: str = "openvino") -> None:
-    folder = image("face_recognition", scratch, runtime)
-    with on_moto(scratch) as cloud:
-        event = _chunk(cloud, scratch, frames=1)
-        function = in_image(cloud.function(RECOGNITION, VISAGE_RUNTIME=runtime), folder)
+    with recognition(scratch, runtime, frames=1) as (function, event, buckets):
         firsts = []
         for _ in range(ROUNDS):
-            _forget(cloud.buckets)
+            _forget(buckets)
             with Emulator(function) as emulator:
                 emulator.invoke(event)
                 firsts.append(emulator.first or 0.0)
@@ -119,14 +125,11 @@ def measure_torch(scratch: Path) -> None:
 
 
 def measure_warm(scratch: Path, runtime: str = "openvino") -> None:
-    folder = image("face_recognition", scratch, runtime)
-    with on_moto(scratch) as cloud:
-        event = _chunk(cloud, scratch, frames=10)
-        function = in_image(cloud.function(RECOGNITION, VISAGE_RUNTIME=runtime), folder)
+    with recognition(scratch, runtime, frames=10) as (function, event, buckets):
         times = []
         with Runtime(function) as running:
             for _ in range(ROUNDS + 2):
-                _forget(cloud.buckets)
+                _forget(buckets)
                 begun = time.perf_counter()
                 running.invoke(event)
                 times.append(time.perf_counter() - begun)

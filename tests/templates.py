@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -153,3 +154,22 @@ class Stack:
         assert name == "Fn::Equals", f"this reader knows no {name}"
         left, right = self.resolve(inner)
         return bool(left == right)
+
+
+def fixtures(path: Path, given: dict[str, Any], optional: dict[str, Any]) -> tuple[object, object, object]:
+    """For a conftest.py: `template`, as it is read; `stack`, with every default left at it; `full_stack`, with all
+    that is optional."""
+
+    @pytest.fixture(scope="session")
+    def template() -> dict[str, Any]:
+        return read(path)
+
+    @pytest.fixture(scope="session")
+    def stack(template: dict[str, Any]) -> Stack:
+        return Stack(template, given)
+
+    @pytest.fixture(scope="session")
+    def full_stack(template: dict[str, Any]) -> Stack:
+        return Stack(template, given | optional)
+
+    return template, stack, full_stack

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.aws.moto_server import aws_server, environment
 from tests.doors.bad_files import film, photo
@@ -21,6 +24,8 @@ HANDLERS = {
     RECOGNITION: "visage.apps.lambda_face_recognition.handler",
 }
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"
+# What is seen in the clip of both: frame, time, name.
+BOTH = [(0, 0.0, OBAMA), (2, 1.0, OBAMA), (4, 2.0, OBAMA), (6, 3.0, BIDEN), (8, 4.0, BIDEN)]
 TRIES = 3
 
 
@@ -133,8 +138,29 @@ def cloud_in(folder: Path, gallery: Gallery, **parameters: object) -> Iterator[C
             cloud.stop()
 
 
-def clips_in(folder: Path, samples: Path) -> dict[str, bytes]:
+def seen(result: Any) -> list[tuple[int, float, str]]:
+    return [(face["frame"], face["time"], face["name"]) for face in result["answer"]["faces"]]
+
+
+@pytest.fixture(scope="module", name="whole_cloud")
+def small_cloud(home: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """Two frames a chunk, so that a short clip has several."""
+    folder = tmp_path_factory.mktemp("cloud")
+    with people_in(folder, samples) as gallery, cloud_in(folder, gallery, ChunkFrames=2) as made:
+        yield made
+
+
+@pytest.fixture(name="cloud")
+def emptied_cloud(whole_cloud: Cloud) -> Cloud:
+    """The functions' processes are the same for all tests: what is wrong in one of these must not spoil the next."""
+    whole_cloud.forget()
+    return whole_cloud
+
+
+@pytest.fixture(scope="module", name="clips")
+def filmed_clips(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A second of each person, by name; "both": three of Obama, then two of Biden."""
+    folder = tmp_path_factory.mktemp("clips")
     obama, biden = (photo(samples / name, 320)[:, :240] for name in ("obama2.jpg", "biden.jpg"))
     return {
         "both": film(folder / "both.mp4", [obama] * 6 + [biden] * 4, rate=2).read_bytes(),

@@ -4,7 +4,6 @@ in the result, and mended by a replay; and the next event is served."""
 import json
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +14,17 @@ import pytest
 from tests.serverless.buckets import INPUT, PEOPLE, RESOURCES, STAGE
 from tests.serverless.cloud import (
     BIDEN,
+    BOTH,
     OBAMA,
     RECOGNITION,
     SPLITTING,
     Cloud,
     Letter,
-    clips_in,
-    cloud_in,
-    people_in,
+    emptied_cloud,  # noqa: F401 - a fixture
+    filmed_clips,  # noqa: F401 - a fixture
     record_of,
+    seen,
+    small_cloud,  # noqa: F401 - a fixture
 )
 from tests.serverless.runtime import FunctionError
 from visage import load_settings, open_engine
@@ -31,7 +32,6 @@ from visage.wiring import open_publisher
 
 pytest.importorskip("awslambdaric", reason="awslambdaric is not installed; install it with: pip install -e '.[test]'")
 
-BOTH = [(0, 0.0, OBAMA), (2, 1.0, OBAMA), (4, 2.0, OBAMA), (6, 3.0, BIDEN), (8, 4.0, BIDEN)]
 NO_EVENTS: list[Any] = [
     {},
     [],
@@ -42,30 +42,6 @@ NO_EVENTS: list[Any] = [
     {"Records": 1},
     {"requestPayload": 1, "requestContext": 1},
 ]
-
-
-@pytest.fixture(scope="module")
-def whole_cloud(home: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Two frames a chunk, so that a short clip has several."""
-    folder = tmp_path_factory.mktemp("cloud")
-    with people_in(folder, samples) as gallery, cloud_in(folder, gallery, ChunkFrames=2) as made:
-        yield made
-
-
-@pytest.fixture
-def cloud(whole_cloud: Cloud) -> Cloud:
-    """The functions' processes are the same for all tests: what is wrong in one of these must not spoil the next."""
-    whole_cloud.forget()
-    return whole_cloud
-
-
-@pytest.fixture(scope="module")
-def clips(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return clips_in(tmp_path_factory.mktemp("clips"), samples)
-
-
-def seen(result: Any) -> list[tuple[int, float, str]]:
-    return [(face["frame"], face["time"], face["name"]) for face in result["answer"]["faces"]]
 
 
 def test_what_failed_for_good_is_missing_and_the_dead_letter_mends_it(cloud: Cloud, clips: dict[str, bytes]) -> None:

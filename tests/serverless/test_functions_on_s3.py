@@ -2,19 +2,27 @@
 
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.serverless.buckets import INPUT, OUTPUT, RESOURCES, STAGE
-from tests.serverless.cloud import BIDEN, OBAMA, RECOGNITION, SPLITTING, Cloud, clips_in, cloud_in, people_in
+from tests.serverless.cloud import (
+    BIDEN,
+    BOTH,
+    OBAMA,
+    RECOGNITION,
+    SPLITTING,
+    Cloud,
+    emptied_cloud,  # noqa: F401 - a fixture
+    filmed_clips,  # noqa: F401 - a fixture
+    seen,
+    small_cloud,  # noqa: F401 - a fixture
+)
 
 pytest.importorskip("awslambdaric", reason="awslambdaric is not installed; install it with: pip install -e '.[test]'")
 
-BOTH = [(0, 0.0, OBAMA), (2, 1.0, OBAMA), (4, 2.0, OBAMA), (6, 3.0, BIDEN), (8, 4.0, BIDEN)]
 TELLING = """
 import sys
 from {module} import handler as inner
@@ -23,30 +31,6 @@ def handler(event, context):
     return [*sys.modules] if event == "loaded" else inner(event, context)
 """
 NEEDED = {SPLITTING: "av", RECOGNITION: "openvino"}
-
-
-@pytest.fixture(scope="module")
-def whole_cloud(home: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Two frames a chunk, so that a short clip has several."""
-    folder = tmp_path_factory.mktemp("cloud")
-    with people_in(folder, samples) as gallery, cloud_in(folder, gallery, ChunkFrames=2) as made:
-        yield made
-
-
-@pytest.fixture
-def cloud(whole_cloud: Cloud) -> Cloud:
-    """The functions' processes are the same for all tests: what is wrong in one of these must not spoil the next."""
-    whole_cloud.forget()
-    return whole_cloud
-
-
-@pytest.fixture(scope="module")
-def clips(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return clips_in(tmp_path_factory.mktemp("clips"), samples)
-
-
-def seen(result: Any) -> list[tuple[int, float, str]]:
-    return [(face["frame"], face["time"], face["name"]) for face in result["answer"]["faces"]]
 
 
 def test_a_video_becomes_a_list_of_names(cloud: Cloud, clips: dict[str, bytes]) -> None:

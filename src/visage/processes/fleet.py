@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,20 +10,12 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from visage.core.errors import FleetError
+from visage.processes import pipes
 
-# Seconds until the next start, after workers that ended before they were ready: doubled with each, up to the longest.
+# Seconds until the next start, after a worker that ended before it was ready; after more of them, see `pipes.pause`.
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
 # Seconds that a process has to end after SIGTERM, before it is killed.
 TERMINATION = 5.0
-
-# A process group of their own, so that Ctrl-C in a terminal reaches the fleet alone, which lets them finish.
-_FLAGS: int
-_GROUP: int | None
-if sys.platform == "win32":
-    _FLAGS, _GROUP = subprocess.CREATE_NEW_PROCESS_GROUP, None
-else:
-    _FLAGS, _GROUP = 0, 0
 
 _log = logging.getLogger(__name__)
 
@@ -119,14 +110,7 @@ class ProcessFleet:
 
     def _start(self) -> _Worker:
         try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=self._environment,
-                creationflags=_FLAGS,
-                process_group=_GROUP,
-            )
+            process = pipes.start(self._command, self._environment)
         except OSError as error:
             self._pause()
             raise FleetError(
@@ -147,7 +131,7 @@ class ProcessFleet:
         code = worker.process.wait()
         with self._lock:
             self._workers.remove(worker)
-            _shut(worker.process.stdin)
+            pipes.shut(worker.process.stdin)
             if self._closed or worker.told:
                 return
             if not worker.ready:
@@ -168,13 +152,13 @@ class ProcessFleet:
 
     def _pause(self) -> None:
         """No further start for a while: one has just failed."""
-        self._next_start = time.monotonic() + min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
-        self._failures = min(self._failures + 1, 16)
+        self._failures += 1
+        self._next_start = time.monotonic() + pipes.pause(FIRST_PAUSE, self._failures)
 
     @staticmethod
     def _dismiss(worker: _Worker) -> None:
         worker.told = True
-        _shut(worker.process.stdin)
+        pipes.shut(worker.process.stdin)
 
 
 def _await(workers: list[_Worker], seconds: float) -> list[_Worker]:
@@ -184,12 +168,6 @@ def _await(workers: list[_Worker], seconds: float) -> list[_Worker]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.process.wait(max(0.0, deadline - time.monotonic()))
     return [worker for worker in workers if worker.process.poll() is None]
-
-
-def _shut(pipe: IO[bytes] | None) -> None:
-    if pipe is not None:
-        with contextlib.suppress(OSError):  # it has ended already
-            pipe.close()
 
 
 def _cause(code: int) -> str:

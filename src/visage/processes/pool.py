@@ -4,31 +4,22 @@ import json
 import logging
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-# Seconds until the next start of a process, after one that ended before it was ready: doubled with each, up to the
-# longest.
+from visage.processes import pipes
+
+# Seconds until the next start, after a process that ended before it was ready; after more of them, see `pipes.pause`.
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
 # Seconds that a process may take until it is ready.
 READY = 120.0
 # Seconds that a process has to end once it was told to, before it is killed.
 TERMINATION = 5.0
 # Seconds after which whoever waits for the end looks up.
 _STEP = 0.2
-
-# A process group of their own, so that Ctrl-C in a terminal reaches the pool's process alone, which lets them finish.
-_FLAGS: int
-_GROUP: int | None
-if sys.platform == "win32":
-    _FLAGS, _GROUP = subprocess.CREATE_NEW_PROCESS_GROUP, None
-else:
-    _FLAGS, _GROUP = 0, 0
 
 _log = logging.getLogger(__name__)
 
@@ -204,17 +195,10 @@ class _Slot:
     def _begin(self) -> str | None:
         """Start a process and wait until it is ready; what was wrong, if anything."""
         if self._failures:
-            self._leaving.wait(min(FIRST_PAUSE * 2 ** min(self._failures - 1, 16), LONGEST_PAUSE))
+            self._leaving.wait(pipes.pause(FIRST_PAUSE, self._failures))
         self._failures += 1
         try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=self._environment,
-                creationflags=_FLAGS,
-                process_group=_GROUP,
-            )
+            process = pipes.start(self._command, self._environment)
         except OSError as error:
             return f"no process can be started for it ({self._command[0]}: {error.strerror})"
         with self._lock:
@@ -254,11 +238,8 @@ class _Slot:
             process, self._process = self._process, None
         if process is None:
             return "ended"
-        for pipe in (process.stdin, process.stdout):
-            try:
-                cast("IO[bytes]", pipe).close()
-            except OSError:  # it is dead
-                pass
+        pipes.shut(process.stdin)
+        pipes.shut(process.stdout)
         try:
             code = process.wait(TERMINATION)
         except subprocess.TimeoutExpired:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from visage.processes import pipes
+
 
 class PipeSeat:
     """A worker of a `TaskPool`: it hears of tasks on one pipe and says on the other what became of them.
@@ -24,14 +26,8 @@ class PipeSeat:
 
     @classmethod
     def standard(cls) -> "PipeSeat":
-        """At standard input and output. Both are taken away from everybody else in this process and its children: a
-        library that prints does so on standard error from now on, one that reads finds nothing."""
-        listening, speaking = os.dup(0), os.dup(1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        os.dup2(2, 1)
-        return cls(listening, speaking)
+        """At standard input and output, which are taken away from everybody else in this process and its children."""
+        return cls(*pipes.take_standard())
 
     def tasks(self) -> Iterator[Mapping[str, Any]]:
         """Say that it is ready; then each task's words, until it is to leave. `done` is to be called after each."""

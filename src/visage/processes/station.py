@@ -4,6 +4,8 @@ import contextlib
 import os
 import threading
 
+from visage.processes import pipes
+
 
 class LoneStation:
     """A worker that nobody but its user starts and ends."""
@@ -45,14 +47,8 @@ class PipeStation:
 
     @classmethod
     def standard(cls) -> "PipeStation":
-        """At standard input and output. Both are taken away from everybody else in this process and its children: a
-        library that prints does so on standard error from now on, one that reads finds nothing."""
-        listening, speaking = os.dup(0), os.dup(1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        os.dup2(2, 1)
-        return cls(listening, speaking)
+        """At standard input and output, which are taken away from everybody else in this process and its children."""
+        return cls(*pipes.take_standard())
 
     def ready(self) -> None:
         with self._lock:
