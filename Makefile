@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
 TORCH_INDEX ?=
 SAMPLES := .samples
+# Processes that test at the same time; a third of the tests' time is waiting.
+TESTERS := 3
 # For make package: what runs the networks on instances (openvino, torch, or both), and where to copy the release.
 RUNTIMES ?= openvino
 BUCKET ?=
@@ -51,7 +53,7 @@ serve: setup
 	@$(BIN)/visage serve
 
 test: $(SAMPLES)/.ready lint types laws
-	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check

@@ -169,6 +169,13 @@ RULES = st.builds(
 )
 
 
+def test_two_readings_at_one_moment_teach_nothing_absurd() -> None:
+    readings = [Reading(at, waiting, 3, 0) for at, waiting in ((0.0, 0), (2.3e-308, 1), (1.0, 1))]
+    sizes, memory = follow(readings, Rule(most=5))
+    assert all(0 <= size <= 5 for size in sizes)
+    assert abs(memory.arrivals) < 100
+
+
 @given(RULES, st.lists(READINGS, min_size=1, max_size=30))
 def test_always_within_bounds_and_never_below_the_busy_ones(rule: Rule, readings: list[Reading]) -> None:
     sizes, memory = follow(readings, rule)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 # A gap between two readings counts as so many seconds at most: a machine that slept, a clock that was set.
 LONGEST_GAP = 10.0
+# Seconds between two readings below which they are of one moment.
+MOMENT = 0.001
 # The prior service time weighs as much as so many jobs, and that workers report all of their work as so many seconds
 # of it; a job this many jobs ago, and a second this many ago, weigh 1/e of the last.
 PRIOR_JOBS, PRIOR_SECONDS = 3.0, 120.0
@@ -158,7 +160,8 @@ def _learned(rule: Rule, reading: Reading, memory: Memory) -> Memory:
     arrivals = memory.arrivals
     if passed > 0:
         # Not cut off at zero: a count that lags makes a negative rate now and a high one later, and they cancel out.
-        rate = (backlog - memory.backlog + (reading.done or 0)) / passed
+        # Two readings at nearly one moment tell of no rate.
+        rate = (backlog - memory.backlog + (reading.done or 0)) / max(passed, MOMENT)
         arrivals += (1 - math.exp(-passed / _smooth(rule, memory.start))) * (rate - arrivals)
     stands = reading.done == 0 and reading.in_flight > 0 and backlog >= memory.backlog
     start, began = max(memory.start, _believable(rule, reading.ready or 0.0)), memory.began
