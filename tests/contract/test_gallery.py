@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.postgres.server import server  # noqa: F401 - a fixture
 
 import visage
-from visage.core.errors import GalleryError, NoPersonError, OtherModelError, UsageError
+from visage.core.errors import GalleryError, NoFaceError, NoPersonError, OtherModelError, UsageError
 from visage.core.ports import Gallery
 from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
 from visage.postgres.gallery import PostgresGallery
@@ -26,6 +26,7 @@ from visage.sqlite.gallery import SqliteGallery
 
 QUALITY = Quality(size=80.5, sharpness=0.7, yaw=-3.0, pitch=1.5, roll=0.25, score=0.9)
 DIMENSION = 16
+NO_ID = ("", "\0", "\ud800", "x" * 5000, "../..", "'")
 
 
 @dataclass(frozen=True)
@@ -300,6 +301,101 @@ def test_removing(gallery: Gallery) -> None:
     assert gallery.model("c") == "two"
 
 
+@pytest.mark.parametrize("crop", [None, b"\xff\xd8jpeg"])
+def test_one_face(gallery: Gallery, crop: bytes | None) -> None:
+    given = face(1, crop=crop)
+    ada = gallery.add("c", "Ada", given)
+    gallery.add("d", "Bob", face(2))
+    kept = gallery.face("c", given.id)
+    assert (kept.id, kept.person_id, kept.model, kept.crop) == (given.id, ada.id, "one", crop)
+    assert (kept.source, kept.digest, kept.quality, kept.created) == ("1.jpg", "1", QUALITY, 1.5e9)
+    np.testing.assert_array_equal(kept.vector, given.vector)
+    np.testing.assert_array_equal(kept.landmarks, given.landmarks)
+    for collection, wanted in [("d", given.id), ("nowhere", given.id), ("c", ada.id), *(("c", none) for none in NO_ID)]:
+        with pytest.raises(NoFaceError):
+            gallery.face(collection, wanted)
+
+
+def test_a_cover_is_the_first_face_with_a_crop(gallery: Gallery) -> None:
+    faces = [face(seed, crop=b"\xff\xd8" if seed in {2, 3, 4} else None) for seed in range(6)]
+    for seed, name in enumerate(["Ada", "Bob", "Ada", "Ada", "Eve", "Zoe"]):
+        gallery.add("c", name, faces[seed])
+    ids = {person.name: person.id for person in gallery.people("c")}
+    assert gallery.covers("c", list(ids.values())) == {ids["Ada"]: faces[2].id, ids["Eve"]: faces[4].id}
+    assert gallery.covers("c", [ids["Eve"], "x", *NO_ID]) == {ids["Eve"]: faces[4].id}
+    assert gallery.covers("c", []) == gallery.covers("nowhere", [ids["Ada"]]) == {}
+
+
+def test_moving_a_face_to_somebody_else(store: Store, gallery: Gallery) -> None:
+    with closing(store.open()) as other:
+        faces = [face(seed, created=1.5e9 + seed) for seed in range(4)]
+        for given in faces[:3]:
+            gallery.add("c", "Ada", given)
+        bob = gallery.add("c", "Bob", faces[3])
+        assert [found(one, 1) for one in (gallery, other)] == [["Ada"]] * 2
+        version = gallery.version()
+        assert gallery.move("c", [faces[1].id], "Bob") == replace(bob, faces=2)
+        assert gallery.version() != version
+        assert [found(one, seed)[0] for seed in range(4) for one in (gallery, other)] == [
+            "Ada", "Ada", "Bob", "Bob", "Ada", "Ada", "Bob", "Bob",
+        ]  # fmt: skip
+        assert gallery.face("c", faces[1].id).person_id == bob.id
+        assert gallery.size("c") == 4
+
+
+def test_moving_makes_who_is_new_and_lets_go_whom_no_face_is_left(store: Store, gallery: Gallery) -> None:
+    with closing(store.open()) as other:
+        faces = [face(seed, created=1.5e9 + seed) for seed in range(3)]
+        for given in faces:
+            ada = gallery.add("c", "Ada", given)
+        assert found(other, 2) == ["Ada"]
+        eve = gallery.move("c", [faces[2].id, faces[1].id, faces[2].id], " Eve ")
+        assert (eve.name, eve.faces, eve.created) == ("Eve", 2, faces[1].created)
+        assert eve.id != ada.id
+        assert gallery.people("c") == other.people("c") == [replace(ada, faces=1), eve]
+        assert [found(one, 2) for one in (gallery, other)] == [["Eve"]] * 2
+        whole = gallery.move("c", [faces[0].id], "Eve")
+        assert gallery.people("c") == [whole] == [replace(eve, faces=3)]
+        assert [found(one, 0, k=5) for one in (gallery, other)] == [["Eve"]] * 2
+        with pytest.raises(NoPersonError):
+            gallery.person("c", ada.id)
+
+
+def test_moving_is_all_or_nothing(gallery: Gallery) -> None:
+    given = face(1)
+    ada = gallery.add("c", "Ada", given)
+    elsewhere = face(2)
+    gallery.add("d", "Bob", elsewhere)
+    version = gallery.version()
+    for wrong in ([], ["x"], [given.id, elsewhere.id], [given.id, NO_ID[1]]):
+        with pytest.raises(NoFaceError):
+            gallery.move("c", wrong, "Eve")
+    with pytest.raises(NoFaceError):
+        gallery.move("nowhere", [given.id], "Eve")
+    with pytest.raises(UsageError):
+        gallery.move("c", [given.id], "a/b")
+    assert gallery.move("c", [given.id], "Ada") == ada  # to whose it is
+    assert gallery.people("c") == [ada]
+    assert gallery.version() == version
+
+
+def test_removing_faces(store: Store, gallery: Gallery) -> None:
+    with closing(store.open()) as other:
+        faces = [face(seed, crop=b"\xff\xd8") for seed in range(4)]
+        for given, name in zip(faces, ["Ada", "Ada", "Bob", "Eve"], strict=True):
+            gallery.add("c", name, given)
+        assert found(other, 1) == ["Ada"]
+        assert gallery.remove_faces("c", [faces[1].id, faces[2].id, faces[1].id, "x", *NO_ID]) == 2
+        assert {one.name: one.faces for one in gallery.people("c")} == {"Ada": 1, "Eve": 1}
+        assert {one.id for one in gallery.faces("c")} == {faces[0].id, faces[3].id}
+        for one in (gallery, other):
+            assert sorted(found(one, 1, k=5)) == ["Ada", "Eve"]
+            assert one.search("c", probes(1), 1)[0][0].similarity < 0.99
+        assert gallery.remove_faces("c", [faces[1].id]) == gallery.remove_faces("nowhere", [faces[0].id]) == 0
+        assert gallery.remove_faces("c", [faces[0].id, faces[3].id]) == 2
+        assert (gallery.collections(), gallery.model("c"), other.search("c", probes(1), 1)) == ([], None, [[]])
+
+
 def test_replacing_all_vectors(gallery: Gallery) -> None:
     for seed in range(3):
         gallery.add("c", f"p{seed}", face(seed))
@@ -462,6 +558,31 @@ def test_against_a_plain_model(store: Store) -> None:
             name = data.draw(st.sampled_from(sorted(self.kept)))
             person = writer.person(self.name, name)
             assert writer.remove(self.name, person.id) == len(self.kept.pop(name))
+
+        @precondition(lambda self: self.kept)
+        @rule(data=st.data(), name=names)
+        def move(self, data: st.DataObject, name: str) -> None:
+            moved = self.some(data)
+            for faces in self.kept.values():
+                for face_id in moved.keys() & faces.keys():
+                    del faces[face_id]
+            self.kept.setdefault(name, {}).update(moved)
+            self.kept = {name: faces for name, faces in self.kept.items() if faces}
+            assert writer.move(self.name, list(moved), name).faces == len(self.kept[name])
+
+        @precondition(lambda self: self.kept)
+        @rule(data=st.data())
+        def remove_faces(self, data: st.DataObject) -> None:
+            gone = self.some(data)
+            left = {name: {i: s for i, s in faces.items() if i not in gone} for name, faces in self.kept.items()}
+            self.kept = {name: faces for name, faces in left.items() if faces}
+            assert writer.remove_faces(self.name, list(gone)) == len(gone)
+
+        def some(self, data: st.DataObject) -> dict[str, int]:
+            """Faces of anybody, at least one."""
+            faces = {face_id: seed for faces in self.kept.values() for face_id, seed in faces.items()}
+            chosen = data.draw(st.sets(st.integers(0, len(faces) - 1), min_size=1))
+            return {face_id: seed for at, (face_id, seed) in enumerate(faces.items()) if at in chosen}
 
         @precondition(lambda self: self.kept)
         @rule()

@@ -38,7 +38,7 @@ def near(vector: Floats, cosine: float) -> Floats:
 def registrar(tmp_path: Path) -> Iterator[Registrar]:
     gallery = SqliteGallery(tmp_path / "gallery.sqlite", create=True)
     ids = itertools.count(1)
-    yield Registrar(gallery, "fake", 0.8, lambda pixels: b"a jpeg", lambda: 5.0, lambda: f"{next(ids):032x}")
+    yield Registrar(gallery, "fake", 0.8, lambda pixels: b"a jpeg", lambda: 5.0, lambda _: f"{next(ids):032x}")
     gallery.close()
 
 
@@ -166,3 +166,12 @@ def test_a_small_face_is_kept_as_it_is() -> None:
     left, top = np.round(found.landmarks[0] - points[0]).astype(int)
     assert np.array_equal(crop, ADA[top : top + crop.shape[0], left : left + crop.shape[1]])
     assert crop.shape[0] >= 80 * 2
+
+
+def test_done_a_second_time_it_is_no_duplicate_of_itself(registrar: Registrar) -> None:
+    own = replace(registrar, new_id=lambda digest: digest[:32])
+    first, second = enrolled(own, probe()), enrolled(own, probe())
+    assert first == second
+    assert first.outcome is Outcome.ENROLLED
+    assert len(list(registrar.gallery.faces("default"))) == 1
+    assert enrolled(registrar, probe()).outcome is Outcome.DUPLICATE

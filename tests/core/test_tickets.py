@@ -1,6 +1,7 @@
 """Tickets: what travels through the queue comes out as it went in, and nothing else comes out."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from visage.core.errors import GalleryError, MessageError, NotFoundError
 from visage.core.tickets import (
     Ticket,
     failure_of,
+    index_key,
     input_key,
     result_of,
     result_to_bytes,
@@ -42,6 +44,8 @@ def tickets(draw: st.DrawFn) -> Ticket:
         match=MatchOptions(draw(NUMBERS), draw(st.none() | NUMBERS), nearest=draw(st.booleans())),
         sampling=Sampling(draw(st.none() | NUMBERS), draw(st.none() | st.integers(0))),
         enroll=EnrollOptions(draw(st.booleans()), draw(st.booleans())),
+        called=tuple(names),
+        id=ticket_id,
     )
     return Ticket(
         id=ticket_id,
@@ -78,6 +82,13 @@ def test_a_ticket_comes_out_as_it_went_in(ticket: Ticket) -> None:
     assert ticket_from_text(text) == ticket
     assert "\n" not in text
     text.encode()
+
+
+@given(tickets(), tickets())
+def test_the_newest_is_listed_first_whatever_the_clock_says(one: Ticket, other: Ticket) -> None:
+    keys = [index_key(ticket).partition("/")[2][:13] for ticket in (one, other)]
+    assert all(re.fullmatch("[0-9]{13}", key) for key in keys)
+    assert keys[0] == keys[1] or (keys[0] < keys[1]) == (one.created > other.created)
 
 
 @given(st.text() | JSON.map(json.dumps))

@@ -70,7 +70,7 @@ def problem(reply: Reply) -> str:
 
 def test_it_answers_from_a_fleet_at_zero_and_leaves_nothing_behind(site: Site, samples: Path) -> None:
     service = site.serve()
-    told = f"Visage serves at {service.url}\n  curl -F inputFile=@face.jpg {service.url}/\n"
+    told = f"Visage serves at {service.url} (open it in a browser)\n  curl -F inputFile=@face.jpg {service.url}/\n"
     assert soon(lambda: told in service.process.log.read_text())
     assert service.process.workers == []
     assert service.name(samples / "biden.jpg") == "unknown"

@@ -316,6 +316,15 @@ def test_removing_leaves_nothing_that_a_query_finds(url: str, gallery: PostgresG
     assert {row[0] for row in query(url, vacuumed)} >= {"people", "faces", "crops"}
 
 
+def test_removing_faces_leaves_nothing_either(url: str, gallery: PostgresGallery) -> None:
+    given = face(1)
+    gallery.add("c", "Ada", given)
+    gallery.add("c", "Bob", face(2))
+    assert gallery.remove_faces("c", [given.id]) == 1
+    for table in ("people", "faces", "crops"):
+        assert query(url, f"SELECT count(*) FROM visage.{table}") == [(1,)]
+
+
 def test_a_reader_of_an_earlier_state_does_not_hold_up_a_removal(url: str, gallery: PostgresGallery) -> None:
     gallery.add("c", "Ada", face(1))
     with psycopg.connect(url) as reader:

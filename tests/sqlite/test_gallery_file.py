@@ -291,6 +291,13 @@ def test_removing_erases(path: Path, gallery: SqliteGallery) -> None:
     assert gallery.size("c") == 120
 
 
+def test_removing_faces_erases(path: Path, gallery: SqliteGallery) -> None:
+    given = crowd(gallery)
+    assert gallery.remove_faces("c", [given.id]) == 1
+    assert traces(path, given) == []
+    assert gallery.size("c") == 120
+
+
 def test_removing_erases_what_moved_between_pages(path: Path) -> None:
     """SQLite zeroes what it deletes, but may leave copies where it split a page: with this seed it does, in 3.40."""
     rng, names = random.Random(5), list[str]()

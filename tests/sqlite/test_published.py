@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.sqlite.shop import KEY, Store, face, probes, publisher, store, truth  # noqa: F401 - fixtures
-from visage.core.errors import GalleryError, NoGalleryError, StorageError
+from visage.core.errors import GalleryError, NoFaceError, NoGalleryError, StorageError
 from visage.core.ports import Gallery
 from visage.core.publish import Publisher
 from visage.sqlite.gallery import SqliteGallery
@@ -157,11 +157,27 @@ def test_it_only_reads(copy: PublishedGallery) -> None:
         copy.add("c", "Ada", face(1))
     with pytest.raises(GalleryError, match="published copy"):
         copy.rename("c", ada.id, "Eve")
-    with pytest.raises(GalleryError, match="published copy"):
-        copy.remove("c", ada.id)
+    for change in (
+        lambda: copy.remove("c", ada.id),
+        lambda: copy.remove_faces("c", ids[:1]),
+        lambda: copy.move("c", ids[:1], "Eve"),
+    ):
+        with pytest.raises(GalleryError, match="published copy"):
+            change()
     with pytest.raises(GalleryError, match="published copy"):
         copy.replace_vectors("c", ids, probes(*range(6), model="n"))
     assert copy.person("c", "Ada") == ada
+
+
+def test_a_face_comes_without_what_is_not_published(truth: SqliteGallery, copy: PublishedGallery) -> None:
+    kept = truth.face("c", next(truth.faces("c")).id)
+    seen = copy.face("c", kept.id)
+    assert (seen.id, seen.person_id, seen.model) == (kept.id, kept.person_id, "m")
+    np.testing.assert_array_equal(seen.vector, kept.vector)
+    assert (seen.crop, seen.source, seen.digest, seen.landmarks.shape) == (None, "", "", (0, 2))
+    assert copy.covers("c", [kept.person_id]) == {}
+    with pytest.raises(NoFaceError):
+        copy.face("d", kept.id)
 
 
 def test_after_closing(copy: PublishedGallery) -> None:

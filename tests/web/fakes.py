@@ -15,9 +15,10 @@ import numpy as np
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.answers import Answer, Models
-from visage.core.errors import NoObjectError, StorageError, VisageError
+from visage.core.errors import NoGalleryError, NoObjectError, StorageError, VisageError
 from visage.core.keyring import Keyring
 from visage.core.match import Rule
+from visage.core.ports import Gallery
 from visage.core.reception import Reception
 from visage.core.tickets import Ticket, failure_of, input_key, result_key, result_of, result_to_bytes, ticket_from_text
 from visage.core.track import appearances
@@ -25,11 +26,22 @@ from visage.core.values import DeadLetter, Delivery, Depth, Face, JobKind, Match
 from visage.web.access import Access
 from visage.web.app import create_app
 from visage.web.asking import Service
+from visage.web.facts import Facts
 from visage.web.load import Load
 from visage.web.telemetry import Telemetry
 
 QUALITY = Quality(size=80.5, sharpness=0.7, yaw=-3.0, pitch=1.5, roll=0.25, score=0.9)
 RULE = Rule(0.5, "false matches", limited=False, stranger_rate=0.01, enrolled=3)
+
+LIMITS = {
+    "max_upload": 1_000_000,
+    "max_bytes": 10_000_000,
+    "max_pixels": 1_000_000,
+    "max_seconds": 60.0,
+    "max_backlog": 100,
+    "request_seconds": 5.0,
+}
+FACTS = Facts("1.0", 7.0, LIMITS, models=lambda: (), all_keys=lambda: (), check=lambda: ())
 
 # What a worker does: the ticket and the inputs' bytes -> an answer, an error, or None for no result at all.
 Work = Callable[[Ticket, list[bytes]], Answer | VisageError | None]
@@ -198,7 +210,8 @@ class Worker:
 
 
 def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_upload: int = 1_000_000,
-              open_without_keys: bool = True) -> Tier:  # fmt: skip
+              open_without_keys: bool = True, facts: Facts | None = None,
+              gallery: Gallery | None = None) -> Tier:  # fmt: skip
     inputs, outputs, mailbox = MemoryObjects(), MemoryObjects(), MemoryMailbox()
     worker = Worker(inputs, outputs, mailbox)
     queue = MemoryQueue(worker.perform)
@@ -219,15 +232,21 @@ def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_uploa
         queue=queue,
         inputs=inputs,
         outputs=outputs,
+        gallery=(lambda: gallery) if gallery else _nobody,
         access=Access(keyring, open_without_keys=open_without_keys),
         load=load,
         telemetry=Telemetry(load),
+        facts=facts or FACTS,
         collection="default",
         stranger_rate=0.01,
         request_seconds=request_seconds,
         max_upload=max_upload,
     )
     return Tier(create_app(service, new_id=new_id), reception, inputs, outputs, queue, keyring, worker)
+
+
+def _nobody() -> Gallery:
+    raise NoGalleryError("there is no gallery")
 
 
 def answer(ticket: Ticket, faces: Sequence[tuple[str, float]]) -> Answer:

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.fakes import Tier, answer
 from visage.core.errors import NoGalleryError, StorageError, TooLargeError, UnreadableError, VisageError
+from visage.core.tickets import index_key
 
 
 def send(client: FlaskClient, name: str = "face.jpg", data: bytes = b"picture", **headers: str) -> TestResponse:
@@ -52,7 +53,7 @@ def test_the_most_prominent_face_has_the_word(
 def test_the_name_of_the_file_is_echoed_and_nothing_more(tier: Tier, client: FlaskClient, name: str, stem: str) -> None:
     assert send(client, name).text == f"{stem}:Ada"
     [ticket] = tier.worker.tickets
-    assert set(tier.inputs.kept) == {f"{ticket.id}/0", f"{ticket.id}/ticket.json"}
+    assert set(tier.inputs.kept) == {f"{ticket.id}/0", f"{ticket.id}/ticket.json", index_key(ticket)}
 
 
 @pytest.mark.parametrize(

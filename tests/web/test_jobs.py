@@ -14,7 +14,7 @@ from visage.core.answers import Answer
 from visage.core.errors import UnreadableError
 from visage.core.keyring import Role
 from visage.core.tickets import Ticket, progress_key
-from visage.web.answers import Accepted, JobState
+from visage.web.answers import Accepted, JobPage, JobState
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -151,3 +151,110 @@ def test_two_accounts_may_use_the_same_idempotency_key(tier: Tier, client: Flask
     assert first.json
     assert second.json
     assert first.json["job"]["id"] != second.json["job"]["id"]
+
+
+def test_the_list_of_jobs(tier: Tier, client: FlaskClient) -> None:
+    ids = [post(client).json["job"]["id"] for _ in range(3)]  # type: ignore[index]
+    tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
+    ids.append(post(client, "/v1/detect").headers["X-Request-Id"] and tier.worker.tickets[-1].id)
+    first = JobPage.model_validate(client.get("/v1/jobs?limit=3").json)
+    second = JobPage.model_validate(client.get("/v1/jobs", query_string={"cursor": first.next}).json)
+    found = {job.id: job for job in (*first.jobs, *second.jobs)}
+    assert (len(first.jobs), len(second.jobs), second.next) == (3, 1, None)
+    assert set(found) == set(ids)
+    created = [job.created for job in (*first.jobs, *second.jobs)]
+    assert created == sorted(created, reverse=True)
+    done, failed = found[ids[0]], found[ids[3]]
+    assert (done.kind, done.status, done.names, done.people) == ("recognize", "done", ["face.jpg"], ["Ada"])
+    assert (failed.kind, failed.status, failed.people) == ("detect", "failed", [])
+    assert failed.error
+    assert failed.error.detail == "face.jpg: it is no picture"
+
+
+@pytest.mark.parametrize("wrong", ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=../../keys", "cursor="])
+def test_a_page_that_is_none_is_refused(client: FlaskClient, wrong: str) -> None:
+    assert client.get(f"/v1/jobs?{wrong}").status_code == 422
+
+
+def test_the_list_is_ones_own(tier: Tier, client: FlaskClient) -> None:
+    keys = {name: tier.keyring.create(name, role)[1] for name, role in
+            [("ada", Role.RECOGNIZE), ("bo", Role.RECOGNIZE), ("root", Role.ADMIN)]}  # fmt: skip
+    made = {name: post(client, X_API_Key=key).json["job"]["id"] for name, key in keys.items()}  # type: ignore[index]
+
+    def seen(name: str) -> set[str]:
+        page = JobPage.model_validate(client.get("/v1/jobs", headers={"X-API-Key": keys[name]}).json)
+        return {job.id for job in page.jobs}
+
+    assert seen("ada") == {made["ada"]}
+    assert seen("bo") == {made["bo"]}
+    assert seen("root") == set(made.values())
+    assert client.get("/v1/jobs").status_code == 401
+
+
+def test_a_failed_job_is_done_once_more(tier: Tier, client: FlaskClient) -> None:
+    tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
+    where = post(client, Prefer="respond-async").headers["Location"]
+    assert client.get(f"{where}?wait=5").json["status"] == "failed"  # type: ignore[index]
+    tier.worker.work = lambda ticket, _: answer(ticket, [("Ada", 40.0)])
+    again = client.post(f"{where}/retry")
+    assert (again.status_code, again.headers["Location"]) == (202, where)
+    assert client.get(f"{where}?wait=5").json["answer"]["names"] == ["Ada"]  # type: ignore[index]
+    assert client.post(f"{where}/retry").status_code == 409
+    assert len(tier.worker.tickets) == 2
+
+
+def test_only_what_is_still_there_is_done_once_more(tier: Tier, client: FlaskClient) -> None:
+    tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
+    where = post(client, Prefer="respond-async").headers["Location"]
+    assert client.get(f"{where}?wait=5").json["status"] == "failed"  # type: ignore[index]
+    tier.inputs.delete([tier.worker.tickets[0].job.sources[0]])
+    assert client.post(f"{where}/retry").status_code == 404
+    assert client.get(where).json["status"] == "failed"  # type: ignore[index]
+    assert client.get(f"{where}/source/0").status_code == 404
+    assert client.post(f"/v1/jobs/{'0' * 32}/retry").status_code == 404
+
+
+def test_a_job_that_is_under_way_is_not_done_once_more(tier: Tier, client: FlaskClient) -> None:
+    release = held(tier)
+    where = post(client, Prefer="respond-async").headers["Location"]
+    assert client.post(f"{where}/retry").status_code == 409
+    release()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0 photo", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n photo", "image/png"),
+        (b"GIF89a photo", "image/gif"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\x10\0\0\0AVI LIST", None),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", None),
+        (b"<html><script>alert(1)</script>", None),
+        (b"GIF", None),
+    ],
+)
+def test_what_came_in_is_given_back(tier: Tier, client: FlaskClient, data: bytes, kind: str | None) -> None:
+    form = {"image": (io.BytesIO(data), 'a "b" ü.svg')}
+    response = client.post("/v1/recognize", data=form, headers=ASYNC)
+    found = client.get(response.headers["Location"] + "/source/0")
+    assert (found.status_code, found.data) == (200, data)
+    assert found.content_type == (kind or "application/octet-stream")
+    assert found.headers["Content-Disposition"].startswith("inline;" if kind else "attachment;")
+    assert found.headers["X-Content-Type-Options"] == "nosniff"
+    assert found.content_length == len(data)
+
+
+def test_a_large_file_is_given_back_piece_by_piece(
+    tier: Tier, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visage.web.kept._PIECE", 100)
+    data = bytes(range(250)) * 3
+    response = client.post("/v1/recognize", data=data, content_type="video/mp4", headers=ASYNC)
+    assert client.get(response.headers["Location"] + "/source/0").data == data
+
+
+@pytest.mark.parametrize(("n", "status"), [("1", 404), ("99", 404), ("-1", 422), ("x", 422), ("0/", 404)])
+def test_no_such_file_came_in(client: FlaskClient, n: str, status: int) -> None:
+    where = post(client, Prefer="respond-async").headers["Location"]
+    assert client.get(f"{where}/source/{n}").status_code == status

@@ -28,9 +28,11 @@ def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
 
 
 def test_every_route_is_in_it(tier: Tier, document: dict[str, Any]) -> None:
+    """Save those of the page, which are for people."""
     routes = {
         (re.sub("<([^>]+)>", r"{\1}", rule.rule), method.lower())
         for rule in tier.app.url_map.iter_rules()
+        if not rule.endpoint.startswith("page_")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert set(operations(document)) == routes
@@ -55,7 +57,7 @@ def test_parameters_are_said(document: dict[str, Any]) -> None:
     query = {"collection", "threshold", "max_false_match_rate", "nearest", "vectors", "every"}
     assert names == {("query", name) for name in query} | {("header", "Idempotency-Key"), ("header", "Prefer")}
     content = recognize["requestBody"]["content"]
-    assert set(content) == {"multipart/form-data", "image/*", "video/*", "application/octet-stream"}
+    assert set(content) == {"multipart/form-data", "application/json", "image/*", "video/*", "application/octet-stream"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == query | {"image", "video", "file"}
     assert set(recognize["responses"]) >= {"200", "202", "401", "409", "415", "422"}
 

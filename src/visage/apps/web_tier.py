@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
+from visage.apps.checkup import facts_of
 from visage.apps.publishing import publishing
 from visage.core.errors import UsageError, VisageError
 from visage.core.keyring import Keyring
-from visage.core.ports import Replies
+from visage.core.ports import Gallery, Replies
 from visage.core.reception import Reception
 from visage.core.sweep import sweep
 from visage.settings import Settings
@@ -41,20 +42,19 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
         reception = stack.enter_context(
             closing(Reception(inputs, outputs, queue, replies.open(), now=time.time, new_id=_new_id))
         )
-        if settings.publish:
-            gallery = stack.enter_context(closing(open_gallery(settings.gallery_url, create=True)))
-            stack.enter_context(
-                publishing(settings, lambda: gallery, lambda error: _log.warning("not published: %s", error))
-            )
+        gallery = _gallery(settings, stack)
+        stack.enter_context(publishing(settings, gallery, lambda error: _log.warning("not published: %s", error)))
         load = Load(queue, outputs, settings.max_backlog, time.time)
         service = Service(
             reception=reception,
             queue=queue,
             inputs=inputs,
             outputs=outputs,
+            gallery=gallery,
             access=Access(keyring, open_without_keys=_is_private(settings)),
             load=load,
             telemetry=Telemetry(load),
+            facts=facts_of(settings, keyring, gallery),
             collection=settings.collection,
             stranger_rate=settings.stranger_rate,
             request_seconds=settings.request_seconds,
@@ -75,6 +75,20 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             drain=settings.request_seconds + 1,
             ready=said,
         )
+
+
+def _gallery(settings: Settings, stack: ExitStack) -> Callable[[], Gallery]:
+    """The gallery, made if need be and opened when it is first asked for; closed with the stack."""
+    lock = threading.Lock()
+    opened: list[Gallery] = []
+
+    def gallery() -> Gallery:
+        with lock:
+            if not opened:
+                opened.append(stack.enter_context(closing(open_gallery(settings.gallery_url, create=True))))
+            return opened[0]
+
+    return gallery
 
 
 def _where(settings: Settings, keyring: Keyring) -> Where:

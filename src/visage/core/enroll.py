@@ -32,14 +32,16 @@ CROP_SIZE = 400
 
 @dataclass(frozen=True)
 class Registrar:
-    """What enrollment needs beside eyes. threshold: the similarity from which two faces are taken for one person."""
+    """What enrollment needs beside eyes. threshold: the similarity from which two faces are taken for one person.
+    new_id: a face's id, from the digest of its picture. Where one job may be done twice it gives the same again: the
+    face of the first time is then no duplicate, but what was asked for."""
 
     gallery: Gallery
     model: str
     threshold: float
     to_jpeg: Callable[[Pixels], bytes] | None
     now: Callable[[], float]
-    new_id: Callable[[], str]
+    new_id: Callable[[str], str]
 
 
 def enroll(
@@ -62,12 +64,13 @@ def enroll(
     if not options.force and (poor := _poor(probe)):
         return Enrollment(poor[0], f"{poor[1]} (--force enrolls it all the same)", already)
     digest = hashlib.sha256(frame.pixels.tobytes()).hexdigest()
-    if already and (twin := _twin(registrar.gallery, collection, already, probe, digest)):
+    face_id = registrar.new_id(digest)
+    if already and (twin := _twin(registrar.gallery, already, probe, digest, face_id)):
         return Enrollment(Outcome.DUPLICATE, f"{name} is enrolled with this picture already ({twin.source})", already)
     resembles = _resembles(registrar, collection, name, probe)
     crop, landmarks = keepsake(frame.pixels, probe.face.box, probe.face.landmarks)
     face = EnrolledFace(
-        id=registrar.new_id(),
+        id=face_id,
         person_id="",
         vector=probe.vector,
         model=registrar.model,
@@ -119,11 +122,13 @@ def _poor(probe: Probe) -> tuple[Outcome, str] | None:
     return None
 
 
-def _twin(gallery: Gallery, collection: str, person: Person, probe: Probe, digest: str) -> EnrolledFace | None:
-    for face in gallery.faces(collection, person.id):
-        if face.digest == digest or float(face.vector @ probe.vector) > SAME_PICTURE:
-            return face
-    return None
+def _twin(gallery: Gallery, person: Person, probe: Probe, digest: str, own: str) -> EnrolledFace | None:
+    """The person's face out of the same picture; none where the face `own` is theirs, which is this one."""
+    faces = list(gallery.faces(person.collection, person.id, crops=False))
+    if any(face.id == own for face in faces):
+        return None
+    same = (face for face in faces if face.digest == digest or float(face.vector @ probe.vector) > SAME_PICTURE)
+    return next(same, None)
 
 
 def _resembles(registrar: Registrar, collection: str, name: str, probe: Probe) -> tuple[str, float] | None:

@@ -11,7 +11,9 @@
     ├── GalleryError           the people and faces that are enrolled
     │   ├── NoGalleryError     there is none yet
     │   ├── NoPersonError      nobody of that name or id
-    │   └── OtherModelError    its vectors were made by another embedder
+    │   ├── NoFaceError        no enrolled face of that id
+    │   ├── OtherModelError    its vectors were made by another embedder
+    │   └── PublishedError     it is a published copy, which is only read
     ├── StorageError           the disk is full, read-only or gone; a bucket or a queue that cannot be reached
     └── ServiceError           something about the service around the engine
         ├── NoObjectError      there is nothing under this key
@@ -73,6 +75,14 @@ class NoGalleryError(GalleryError):
 
 class NoPersonError(GalleryError):
     """Nobody of that name or id is enrolled."""
+
+
+class NoFaceError(GalleryError):
+    """There is no enrolled face of that id."""
+
+
+class PublishedError(GalleryError):
+    """The gallery is a published copy, which is only read; the one that it was made from is to be changed."""
 
 
 class OtherModelError(GalleryError):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from visage.core.errors import GalleryError, NoPersonError, OtherModelError, UsageError
+from visage.core.errors import GalleryError, NoFaceError, NoPersonError, OtherModelError, UsageError
 from visage.core.names import check_name, lookup_name
 from visage.core.tables import Collection, Tables
 from visage.core.values import Candidate, Embeddings, EnrolledFace, Floats, Person
@@ -30,6 +30,10 @@ class TableGallery(ABC):
     @abstractmethod
     def _write(self) -> AbstractContextManager[Tables]:
         """All or nothing, one writer at a time among all processes."""
+
+    @abstractmethod
+    def _scrub(self, what: str, /) -> None:
+        """Erase from the disk what a removal left there. what: was removed, for the message of a `StorageError`."""
 
     def version(self) -> str:
         with self._read() as tables:
@@ -80,7 +84,7 @@ class TableGallery(ABC):
         _check_vectors(face.vector[None])
         with self._write() as tables:
             held = tables.collection(collection) or tables.add_collection(collection, face.model, len(face.vector))
-            owner = tables.owner(held, face.id)
+            owner = tables.owners(held, [face.id]).get(face.id)
             if owner is not None:
                 return _found(tables.person(held, number=owner))
             _check_model(held, face.model, len(face.vector))
@@ -104,14 +108,54 @@ class TableGallery(ABC):
             return _found(tables.person(held, number=number))
 
     def remove(self, collection: str, person_id: str) -> int:
-        """Gone from every answer; what the database still keeps of them is the adapter's to erase."""
         with self._write() as tables:
             held, number, person = _need_person(tables, collection, person_id, by_name=False)
             tables.erase(number)
             tables.bump(held, faces=-person.faces)
-        with self._read() as tables:
-            self._vectors.refresh(tables, held.name)
+        self._forget(held.name, person_id)
         return person.faces
+
+    def face(self, collection: str, face_id: str) -> EnrolledFace:
+        with self._read() as tables:
+            held = tables.collection(lookup_name(collection))
+            found = tables.face(held, face_id) if held and _is_id(face_id) else None
+        if not found:
+            raise _no_face(collection, face_id)
+        return found
+
+    def covers(self, collection: str, person_ids: Sequence[str]) -> dict[str, str]:
+        with self._read() as tables:
+            held = tables.collection(lookup_name(collection))
+            return tables.covers(held, [one for one in person_ids if _is_id(one)]) if held else {}
+
+    def move(self, collection: str, face_ids: Sequence[str], name: str) -> Person:
+        name = check_name(name)
+        with self._write() as tables:
+            held = tables.collection(lookup_name(collection))
+            owners = _owners(tables, held, face_ids)
+            missing = [face_id for face_id in face_ids if face_id not in owners]
+            if not held or not owners or missing:
+                raise _no_face(collection, *missing[:1])
+            found = tables.person(held, name=name)
+            number = found[0] if found else tables.add_person(held, None, name, _since(tables, held, face_ids))
+            movers = [face_id for face_id, owner in owners.items() if owner != number]
+            if movers:
+                tables.move(held, movers, number)
+                tables.drop_faceless(sorted(set(owners.values())))
+                tables.bump(held, faces=0)
+            return _found(tables.person(held, number=number))
+
+    def remove_faces(self, collection: str, face_ids: Sequence[str]) -> int:
+        with self._write() as tables:
+            held = tables.collection(lookup_name(collection))
+            owners = _owners(tables, held, face_ids)
+            if not held or not owners:
+                return 0
+            tables.erase_faces(held, list(owners))
+            tables.drop_faceless(sorted(set(owners.values())))
+            tables.bump(held, faces=-len(owners))
+        self._forget(held.name, ", ".join(owners))
+        return len(owners)
 
     def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
         if len(face_ids) != len(vectors):
@@ -134,6 +178,12 @@ class TableGallery(ABC):
             hits = self._vectors.level(tables, held).search(probes.vectors, k)
             names = tables.named(sorted({face for row in hits for _, face, _ in row}))
         return [[Candidate(*names[face], similarity) for _, face, similarity in row] for row in hits]
+
+    def _forget(self, collection: str, what: str) -> None:
+        """What was removed goes from the memory and from the disk too."""
+        with self._read() as tables:
+            self._vectors.refresh(tables, collection)
+        self._scrub(what)
 
 
 def _need_person(tables: Tables, name: str, person: str, *, by_name: bool) -> tuple[Collection, int, Person]:
@@ -164,6 +214,27 @@ def _add_person(tables: Tables, held: Collection, name: str, face: EnrolledFace)
     wanted = face.person_id
     free = re.fullmatch("[0-9a-f]{32}", wanted) and not tables.person(held, id=wanted)
     return tables.add_person(held, wanted if free else None, name, face.created)
+
+
+def _owners(tables: Tables, held: Collection | None, face_ids: Sequence[str]) -> dict[str, int]:
+    """Face id -> the number of its person, of those that are there."""
+    return tables.owners(held, [one for one in face_ids if _is_id(one)]) if held else {}
+
+
+def _is_id(text: str) -> bool:
+    """Whether it can be one at all: not every text can be put to a database."""
+    return lookup_name(text) == text != ""
+
+
+def _since(tables: Tables, held: Collection, face_ids: Sequence[str]) -> float:
+    """When somebody with these faces was first enrolled."""
+    return min(face.created for face_id in face_ids if (face := tables.face(held, face_id)))
+
+
+def _no_face(collection: str, face_id: str | None = None) -> NoFaceError:
+    if face_id is None:
+        return NoFaceError("no face is named; name at least one by its id")
+    return NoFaceError(f"there is no enrolled face {face_id!r} in {collection!r}; its person's faces tell the ids")
 
 
 def _check_vectors(vectors: Floats) -> None:

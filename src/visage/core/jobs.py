@@ -1,5 +1,6 @@
 """`perform(job) -> Answer`: the only worker of work. Every door calls it."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -152,9 +153,10 @@ def _enroll(job: Job, kit: Kit, stopwatch: Stopwatch) -> Answer:
     found, media, frame = _photo(job.sources[0], kit, stopwatch.lap)
     if media.problem:
         raise UnreadableError(media.source, f"{media.problem}; enroll from an undamaged copy")
-    registrar = Registrar(gallery, kit.embedder.name, kit.card.threshold, kit.to_jpeg, kit.now, kit.new_id)
+    new_id = _face_ids(job, kit)
+    registrar = Registrar(gallery, kit.embedder.name, kit.card.threshold, kit.to_jpeg, kit.now, new_id)
     with stopwatch.lap("store"):
-        enrollment = enroll(frame, found, person, job.sources[0], job.enroll, registrar)
+        enrollment = enroll(frame, found, person, (*job.called, *job.sources)[0], job.enroll, registrar)
     return Answer(
         kind=job.kind,
         media=(media,),
@@ -163,6 +165,19 @@ def _enroll(job: Job, kit: Kit, stopwatch: Stopwatch) -> Answer:
         enrollment=enrollment,
         timings=stopwatch.timings,
     )
+
+
+def _face_ids(job: Job, kit: Kit) -> Callable[[str], str]:
+    """How an enrolled face gets its id. That of a job with an id of its own follows from the job and the picture's
+    digest: where its worker died with the face kept, but not the answer, the second time finds it there."""
+
+    def made(digest: str) -> str:
+        if not job.id:
+            return kit.new_id()
+        whole = "\0".join((job.id, job.collection, job.name or "", digest))
+        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    return made
 
 
 def _photo(source: str, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:

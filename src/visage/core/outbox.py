@@ -14,6 +14,7 @@ from visage.core.errors import (
     ModelError,
     NoGalleryError,
     OtherModelError,
+    PublishedError,
     StorageError,
     VisageError,
 )
@@ -158,6 +159,6 @@ class Outbox:
 
 def _blameless(error: VisageError) -> bool:
     """Whether a later try, or another worker, may do better."""
-    if isinstance(error, OtherModelError | NoGalleryError):
+    if isinstance(error, OtherModelError | NoGalleryError | PublishedError):
         return False
     return isinstance(error, StorageError | GalleryError | ModelError)

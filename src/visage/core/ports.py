@@ -183,6 +183,21 @@ class Gallery(Protocol):
         when the gallery is next opened. Once the last person is gone, the collection takes any model.
         """
 
+    def face(self, collection: str, face_id: str) -> EnrolledFace:
+        """One face, with its crop where that is kept. Raises `NoFaceError`."""
+
+    def covers(self, collection: str, person_ids: Sequence[str]) -> dict[str, str]:
+        """Of each of these people who has a face with a crop, by person id, the id of the first such face."""
+
+    def move(self, collection: str, face_ids: Sequence[str], name: str) -> Person:
+        """Make these faces those of the person of that name, who is made if need be; the person as they are then. Whom
+        no face is left goes. All or nothing. Raises `NoFaceError` where one is not there or none is named, and
+        `UsageError` for what is no name."""
+
+    def remove_faces(self, collection: str, face_ids: Sequence[str]) -> int:
+        """Erase these faces from the disk, as `remove` does, and whom none is left; how many faces went. Those that are
+        not there are nothing."""
+
     def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
         """Give every face of the collection a new vector, all at once. Raises `GalleryError` where face_ids are not
         exactly the faces now enrolled; nothing is changed then, and it may be tried again with the faces reread."""

@@ -7,8 +7,8 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError, VisageError
@@ -16,7 +16,9 @@ from visage.core.ports import Mailbox, Objects, Queue
 from visage.core.tickets import (
     ID,
     Ticket,
+    index_key,
     input_key,
+    job_to_json,
     progress_key,
     result_key,
     ticket_from_text,
@@ -87,6 +89,11 @@ class Reception:
         self._send(ticket, asked)
         return ticket
 
+    def resend(self, ticket: Ticket) -> None:
+        """Send a job again whose result was deleted, and whose inputs are still there."""
+        # Without a name: under one it might be dropped for the message of before, which is about to be done with.
+        self._queue.send(ticket_to_text(replace(ticket, reply=self._mailbox.name)))
+
     def answer(self, asked: Asked, seconds: float) -> tuple[Ticket, dict[str, Any] | None]:
         """Submit, and wait for the result at most so many seconds: the ticket, and the result if it came in time."""
         ticket = self._ticket(asked)
@@ -122,8 +129,8 @@ class Reception:
         """Delete what came in and what was found; the ticket last, so that it can be asked for again if that breaks
         off. Nothing for anything that is no job's id."""
         if ID.fullmatch(ticket_id):
-            for store in (self._outputs, self._inputs):
-                store.delete([found.key for found in store.list(ticket_id)])
+            self._outputs.delete([found.key for found in self._outputs.list(ticket_id)])
+            self._inputs.delete([*self._listed(ticket_id), *(found.key for found in self._inputs.list(ticket_id))])
 
     def close(self) -> None:
         self._open = False
@@ -132,10 +139,12 @@ class Reception:
 
     def _ticket(self, asked: Asked) -> Ticket:
         ticket_id = self._new_id() if asked.key is None else _hash(f"{asked.owner}\0{asked.key}".encode())[:32]
+        names = tuple(name for name, _ in asked.sources)
+        keys = tuple(input_key(ticket_id, number) for number in range(len(names)))
         return Ticket(
             id=ticket_id,
-            job=replace(asked.job, sources=tuple(input_key(ticket_id, i) for i in range(len(asked.sources)))),
-            names=tuple(name for name, _ in asked.sources),
+            job=replace(asked.job, sources=keys, called=names, id=ticket_id),
+            names=names,
             reply=self._mailbox.name,
             request=asked.request,
             owner=asked.owner,
@@ -154,6 +163,8 @@ class Reception:
                 self._inputs.put(ticket_key(ticket.id), text.encode())
             elif earlier.print != ticket.print:
                 raise UsageError("this Idempotency-Key was used for another request; take a new one")
+            else:
+                ticket = replace(ticket, created=earlier.created)
             if self._outputs.version(result_key(ticket.id)) is not None:
                 return False
         elif asked.key is not None:  # a result may outlive its ticket, and be of something else
@@ -165,6 +176,9 @@ class Reception:
         if asked.key is None:
             self._inputs.put(ticket_key(ticket.id), text.encode())
         self._queue.send(text, key=ticket.id)
+        # Last, while the job is under way: it is done even if it is not in the list.
+        with suppress(StorageError):
+            self._inputs.put(index_key(ticket), b"")
         return fresh
 
     @contextmanager
@@ -212,6 +226,14 @@ class Reception:
                     for event in self._waiting.get(ticket_id, ()):
                         event.set()
 
+    def _listed(self, ticket_id: str) -> list[str]:
+        """The key under which the job is listed, if it can be told."""
+        try:
+            ticket = self.ticket(ticket_id)
+        except StorageError:  # damaged: its entry in the list is swept with all that is old
+            ticket = None
+        return [index_key(ticket)] if ticket else []
+
     def _json(self, store: Objects, key: str) -> dict[str, Any] | None:
         try:
             data = json.loads(store.get(key))
@@ -228,7 +250,7 @@ def _damaged(key: str) -> StorageError:
 
 def _print(asked: Asked) -> str:
     """A hash of everything that was asked."""
-    whole = hashlib.sha256(json.dumps([asdict(asked.job), asked.vectors]).encode())
+    whole = hashlib.sha256(json.dumps([job_to_json(asked.job), asked.vectors]).encode())
     for name, data in asked.sources:
         part = hashlib.sha256(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
         if isinstance(data, bytes):

@@ -50,8 +50,16 @@ class Tables(Protocol):
         """The number and record of a person by `number`, `id` or `name`."""
         ...
 
-    def owner(self, collection: Collection, face_id: str) -> int | None:
-        """The number of the person whose face it is."""
+    def owners(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, int]:
+        """Face id -> the number of the person whose face it is, of those that are there."""
+        ...
+
+    def face(self, collection: Collection, face_id: str) -> EnrolledFace | None:
+        """With its crop, where that is kept."""
+        ...
+
+    def covers(self, collection: Collection, person_ids: Sequence[str]) -> dict[str, str]:
+        """Person id -> the id of their first face that has a crop, of those who have one."""
         ...
 
     def faces(
@@ -86,8 +94,20 @@ class Tables(Protocol):
 
     def rename(self, person: int, name: str) -> None: ...
 
+    def move(self, collection: Collection, face_ids: Sequence[str], person: int) -> None:
+        """Make these faces those of that person."""
+        ...
+
     def erase(self, person: int) -> None:
         """With their faces and crops."""
+        ...
+
+    def erase_faces(self, collection: Collection, face_ids: Sequence[str]) -> None:
+        """With their crops."""
+        ...
+
+    def drop_faceless(self, people: Sequence[int]) -> None:
+        """Erase those among these people who have no face."""
         ...
 
     def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None: ...

@@ -14,16 +14,21 @@ from visage.core.wire import answer_to_json
 ID = re.compile("[0-9a-f]{32}")
 VERSION = 1
 
+# Where the input store lists all jobs; and a time that has no more than 13 digits of milliseconds.
+INDEX = "jobs"
+_END = 10**13 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A job, and what is to be known of it beside.
 
-    id: 32 hex digits, from which all its keys in the stores follow. job: its sources are keys in the input store.
-    names: what the client called them. reply: the mailbox of the web process that waits, or None. request: the id of
-    the HTTP request, for the logs. owner: the account that asked, empty where there are no accounts. print: a hash of
-    all that was asked, where the client gave an idempotency key; else empty. vectors: whether the result is to hold the
-    faces' embeddings, which are kept of nobody who did not ask for them. created: seconds since 1970.
+    id: 32 hex digits, from which all its keys in the stores follow. job: its sources are keys in the input store; it
+    knows its id and their names too. names: what the client called them. reply: the mailbox of the web process that
+    waits, or None. request: the id of the HTTP request, for the logs. owner: the account that asked, empty where there
+    are no accounts. print: a hash of all that was asked, where the client gave an idempotency key; else empty. vectors:
+    whether the result is to hold the faces' embeddings, which are kept of nobody who did not ask for them. created:
+    seconds since 1970.
     """
 
     id: str
@@ -47,6 +52,13 @@ def ticket_key(ticket_id: str) -> str:
     return f"{ticket_id}/ticket.json"
 
 
+def index_key(ticket: Ticket) -> str:
+    """Where the input store says that there is this job: in the order of these keys the newest comes first, and they
+    tell whose it is, so that a list of jobs reads only those that it shows."""
+    until_the_end = _END - int(min(max(ticket.created, 0.0) * 1000, _END))
+    return "-".join((f"{INDEX}/{until_the_end:013d}", ticket.id, *filter(None, [ticket.owner])))
+
+
 def result_key(ticket_id: str) -> str:
     """Where the result lies in the output store."""
     return f"{ticket_id}/result.json"
@@ -64,7 +76,14 @@ def try_key(ticket_id: str, number: int) -> str:
 
 def ticket_to_text(ticket: Ticket) -> str:
     """One line of JSON."""
-    return json.dumps({"visage": VERSION, **asdict(ticket)}, separators=(",", ":"))
+    return json.dumps({"visage": VERSION, **asdict(ticket), "job": job_to_json(ticket.job)}, separators=(",", ":"))
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """What is asked, without what the ticket says of it."""
+    data = asdict(job)
+    del data["called"], data["id"]
+    return data
 
 
 def ticket_from_text(text: str) -> Ticket:
@@ -73,10 +92,11 @@ def ticket_from_text(text: str) -> Ticket:
         data = _read(text)
         if not isinstance(data, dict) or data.get("visage") != VERSION:
             raise MessageError("the message is no ticket of this version of Visage")
+        ticket_id, names = _text(data, "id"), _texts(data, "names")
         ticket = Ticket(
-            id=_text(data, "id"),
-            job=_job(data["job"]),
-            names=_texts(data, "names"),
+            id=ticket_id,
+            job=replace(_job(data["job"]), called=names, id=ticket_id),
+            names=names,
             reply=_text(data, "reply") if data["reply"] is not None else None,
             request=_text(data, "request"),
             owner=_text(data, "owner"),

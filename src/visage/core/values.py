@@ -270,7 +270,9 @@ class EnrollOptions:
 class Job:
     """One piece of work: what to do with one source (two for a comparison), in which collection.
 
-    name: whom to enroll. Everything in it can be written as JSON, so that it can travel through a queue.
+    name: whom to enroll. called: what the sources are called, where they are kept under other names; else empty. id:
+    the job's own, where it may be performed a second time after its worker died; else empty. Everything in it can be
+    written as JSON, so that it can travel through a queue.
     """
 
     kind: JobKind
@@ -280,6 +282,8 @@ class Job:
     match: MatchOptions = field(default_factory=MatchOptions)
     sampling: Sampling = field(default_factory=Sampling)
     enroll: EnrollOptions = field(default_factory=EnrollOptions)
+    called: tuple[str, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

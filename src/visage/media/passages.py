@@ -102,10 +102,15 @@ def key_pictures_after(look: FirstLook, place: Place) -> Generator[Picture, None
 
 def placed_pictures(reel: Reel, packets: "Iterable[tuple[Packet[Stream], Place | None]]") -> Iterator[Picture]:
     """What a decoder makes of packets that are known to belong to these places; no picture for None."""
-    for packet, place in packets:
-        packet.opaque = place
-        yield from _placed(reel, packet)
-    yield from _placed(reel, None)
+    places: dict[int, Place | None] = {}
+    for number, (packet, place) in enumerate(packets):
+        # Stamps come out again with the frame that was made of the packet; the file's own may be missing, or given
+        # twice. PyAV's way to hand something through a decoder, `opaque`, stops a process for good now and then: one of
+        # the decoder's threads lets go of it, which takes Python's lock, while whoever frees the decoder holds that.
+        packet.pts = packet.dts = number
+        places[number] = place
+        yield from _placed(reel, packet, places)
+    yield from _placed(reel, None, places)
 
 
 def _keys(reel: Reel, found: Generator[Group, None, None]) -> Generator[Picture, None, None]:
@@ -113,7 +118,8 @@ def _keys(reel: Reel, found: Generator[Group, None, None]) -> Generator[Picture,
         yield from placed_pictures(reel, ((group.packets[0], group.places[0]) for group in found))
 
 
-def _placed(reel: Reel, packet: "Packet[Stream] | None") -> Iterator[Picture]:
+def _placed(reel: Reel, packet: "Packet[Stream] | None", places: dict[int, Place | None]) -> Iterator[Picture]:
     for frame in reel.decode(packet):
-        if isinstance(frame.opaque, Place) and not frame.is_corrupt:
-            yield Picture(frame, frame.opaque.index, frame.opaque.time)
+        place = None if frame.pts is None else places.pop(frame.pts, None)
+        if place and not frame.is_corrupt:
+            yield Picture(frame, place.index, place.time)

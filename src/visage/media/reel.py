@@ -187,7 +187,6 @@ def _opened(film: Film) -> tuple[InputContainer, VideoStream]:
         film.limits.check_pixels(film.source, context.width, context.height)
         context.thread_type = "AUTO"
         context.thread_count = film.threads
-        context.copy_opaque = True
         context.options = {"max_pixels": str(film.limits.pixels)}
     except BaseException:
         container.close()

@@ -36,24 +36,22 @@ class PostgresGallery(TableGallery):
             self.close()
             raise
 
-    def remove(self, collection: str, person_id: str) -> int:
-        """As the port says; then VACUUM frees the rows' room, to be written over by others.
+    def _scrub(self, what: str) -> None:
+        """VACUUM frees the rows' room, to be written over by others.
 
         Until then their bytes are in PostgreSQL's files, though no query finds them; `VACUUM FULL` on the schema's
         tables rewrites these without them, and locks everybody out while it does. The write-ahead log holds what was
         enrolled until it is recycled; archived logs, standbys and backups keep it as long as they are kept.
         """
-        faces = super().remove(collection, person_id)
         try:
             with self._writer.alone() as db:
                 for table in _EMPTIED:
                     db.execute(f"VACUUM {table}".encode())
         except StorageError as error:
             raise StorageError(
-                f"{person_id} is removed, but the room is not yet freed; PostgreSQL makes that up by itself. "
+                f"{what} is removed, but the room is not yet freed; PostgreSQL makes that up by itself. "
                 f"The reason: {error}"
             ) from error
-        return faces
 
     def close(self) -> None:
         """Hang up; a second time, nothing happens."""

@@ -39,11 +39,13 @@ class PostgresTables:
         return Collection(*rows[0]) if rows else None
 
     def people(self, collection: Collection) -> list[Person]:
-        query = """SELECT p.id, p.name, count(f.number), p.created FROM visage.people p
-            LEFT JOIN visage.faces f ON f.person = p.number WHERE p.collection = %s GROUP BY p.number"""
+        # Counted before they are joined: a third of the time of the other way round.
+        query = """SELECT p.id, p.name, coalesce(f.faces, 0), p.created FROM visage.people p LEFT JOIN (
+                SELECT person, count(*) AS faces FROM visage.faces WHERE collection = %s GROUP BY person
+            ) f ON f.person = p.number WHERE p.collection = %s"""
         return [
             Person(person_id, name, collection.name, faces, created)
-            for person_id, name, faces, created in self._rows(query, collection.number)
+            for person_id, name, faces, created in self._rows(query, collection.number, collection.number)
         ]
 
     def population(self, collection: Collection) -> int:
@@ -54,11 +56,22 @@ class PostgresTables:
         rows = self._rows(f"{_PERSON} WHERE c.number = %s AND p.{column} = %s", collection.number, value)
         return (rows[0][0], Person(*rows[0][1:])) if rows else None
 
-    def owner(self, collection: Collection, face_id: str) -> int | None:
-        rows = self._rows(
-            "SELECT person FROM visage.faces WHERE collection = %s AND id = %s", collection.number, face_id
-        )
-        return rows[0][0] if rows else None
+    def owners(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, int]:
+        query = "SELECT id, person FROM visage.faces WHERE collection = %s AND id = ANY(%s)"
+        return dict(self._rows(query, collection.number, list(face_ids)))
+
+    def face(self, collection: Collection, face_id: str) -> EnrolledFace | None:
+        query = f"""{_FACE}, crops.jpeg FROM visage.faces f JOIN visage.people p ON p.number = f.person
+            LEFT JOIN visage.crops ON crops.face = f.number WHERE f.collection = %s AND f.id = %s"""
+        rows = self._rows(query, collection.number, face_id)
+        return face_of(collection.model, *rows[0][1:]) if rows else None
+
+    def covers(self, collection: Collection, person_ids: Sequence[str]) -> dict[str, str]:
+        query = """SELECT p.id, cover.id FROM visage.people p CROSS JOIN LATERAL (
+                SELECT f.id FROM visage.faces f JOIN visage.crops ON crops.face = f.number WHERE f.person = p.number
+                ORDER BY f.number LIMIT 1
+            ) cover WHERE p.collection = %s AND p.id = ANY(%s)"""
+        return dict(self._rows(query, collection.number, list(person_ids)))
 
     def faces(
         self, collection: Collection, person: int | None, after: int, limit: int, *, crops: bool
@@ -133,9 +146,20 @@ class PostgresTables:
     def rename(self, person: int, name: str) -> None:
         self._do("UPDATE visage.people SET name = %s WHERE number = %s", name, person)
 
+    def move(self, collection: Collection, face_ids: Sequence[str], person: int) -> None:
+        statement = "UPDATE visage.faces SET person = %s, changed = %s WHERE collection = %s AND id = ANY(%s)"
+        self._do(statement, person, collection.version + 1, collection.number, list(face_ids))
+
     def erase(self, person: int) -> None:
         self._do("DELETE FROM visage.faces WHERE person = %s", person)
         self._do("DELETE FROM visage.people WHERE number = %s", person)
+
+    def erase_faces(self, collection: Collection, face_ids: Sequence[str]) -> None:
+        self._do("DELETE FROM visage.faces WHERE collection = %s AND id = ANY(%s)", collection.number, list(face_ids))
+
+    def drop_faceless(self, people: Sequence[int]) -> None:
+        faceless = "NOT EXISTS (SELECT FROM visage.faces WHERE person = people.number)"
+        self._do(f"DELETE FROM visage.people WHERE number = ANY(%s) AND {faceless}", list(people))
 
     def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None:
         statement = "UPDATE visage.faces SET vector = %s, changed = %s WHERE collection = %s AND id = %s"

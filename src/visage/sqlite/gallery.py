@@ -41,19 +41,17 @@ class SqliteGallery(TableGallery):
                 self._writer.execute("PRAGMA synchronous = OFF")
         self._settle()
 
-    def remove(self, collection: str, person_id: str) -> int:
-        """As the port says. What a `StorageError` left on the disk is erased when a gallery next opens the file, or
-        this one removes somebody or closes. Copies that the disk itself or a backup keeps are beyond reach."""
-        faces = super().remove(collection, person_id)
+    def _scrub(self, what: str) -> None:
+        """What a `StorageError` left on the disk is erased when a gallery next opens the file, or this one removes
+        somebody or closes. Copies that the disk itself or a backup keeps are beyond reach."""
         try:
             with self._writing, explained(self._path):
                 wipe(self._writer, self._path)
         except StorageError as error:
             raise StorageError(
-                f"{person_id} is removed, but not yet erased from the disk; "
+                f"{what} is removed, but not yet erased from the disk; "
                 f"that is made up for when the gallery is next opened. The reason: {error}"
             ) from error
-        return faces
 
     def close(self) -> None:
         """Let go of the file; a second time, nothing happens."""

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from visage.core.errors import GalleryError, NoGalleryError, NoObjectError, StorageError
+from visage.core.errors import GalleryError, NoGalleryError, NoObjectError, PublishedError, StorageError
 from visage.core.gallery import TableGallery, page
 from visage.core.ports import Gallery, Objects
 from visage.core.tables import Tables, little_endian
@@ -140,8 +140,11 @@ class PublishedGallery(TableGallery):
                 raise GalleryError(f"{self._place}: this gallery was closed; open it again")
             yield SqliteTables(self._level())
 
+    def _scrub(self, _: str) -> NoReturn:
+        self._write()
+
     def _write(self) -> NoReturn:
-        raise GalleryError(f"{self._place}: it is a published copy; change the gallery it was made from")
+        raise PublishedError(f"{self._place}: it is a published copy; change the gallery it was made from")
 
     def _level(self) -> sqlite3.Connection:
         """The newest copy, as far as it is time to look."""

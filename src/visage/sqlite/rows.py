@@ -15,6 +15,7 @@ from visage.core.values import Embeddings, EnrolledFace, Person
 _PERSON = """SELECT p.number, p.id, p.name, c.name, (SELECT count(*) FROM faces WHERE person = p.number), p.created
     FROM people p JOIN collections c ON c.number = p.collection"""
 _FACE = "SELECT f.number, f.id, p.id, f.vector, f.landmarks, f.source, f.digest, f.quality, f.created"
+_LIST = "(SELECT value FROM json_each(?))"
 _ROWS = 8192  # vectors read at a time
 
 
@@ -54,10 +55,22 @@ class SqliteTables:
         ).fetchone()
         return (row[0], Person(*row[1:])) if row else None
 
-    def owner(self, collection: Collection, face_id: str) -> int | None:
-        query = "SELECT person FROM faces WHERE collection = ? AND id = ?"
+    def owners(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, int]:
+        query = f"SELECT id, person FROM faces WHERE collection = ? AND id IN {_LIST}"
+        return dict(self._db.execute(query, (collection.number, json.dumps(face_ids))).fetchall())
+
+    def face(self, collection: Collection, face_id: str) -> EnrolledFace | None:
+        query = f"""{_FACE}, crops.jpeg FROM faces f JOIN people p ON p.number = f.person
+            LEFT JOIN crops ON crops.face = f.number WHERE f.collection = ? AND f.id = ?"""
         row = self._db.execute(query, (collection.number, face_id)).fetchone()
-        return row[0] if row else None
+        return face_of(collection.model, *row[1:]) if row else None
+
+    def covers(self, collection: Collection, person_ids: Sequence[str]) -> dict[str, str]:
+        query = f"""SELECT p.id, (
+                SELECT f.id FROM faces f JOIN crops ON crops.face = f.number WHERE f.person = p.number
+                ORDER BY f.number LIMIT 1
+            ) AS cover FROM people p WHERE p.collection = ? AND p.id IN {_LIST} AND cover IS NOT NULL"""
+        return dict(self._db.execute(query, (collection.number, json.dumps(person_ids))).fetchall())
 
     def faces(
         self, collection: Collection, person: int | None, after: int, limit: int, *, crops: bool
@@ -77,8 +90,8 @@ class SqliteTables:
         return np.fromiter((number for (number,) in rows), np.int64)
 
     def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        query = """SELECT f.number, p.id, p.name, f.id FROM faces f JOIN people p ON p.number = f.person
-            WHERE f.number IN (SELECT value FROM json_each(?))"""
+        query = f"""SELECT f.number, p.id, p.name, f.id FROM faces f JOIN people p ON p.number = f.person
+            WHERE f.number IN {_LIST}"""
         rows = self._db.execute(query, (json.dumps(faces),))
         return {number: (person, name, face) for number, person, name, face in rows}
 
@@ -126,10 +139,23 @@ class SqliteTables:
     def rename(self, person: int, name: str) -> None:
         self._db.execute("UPDATE people SET name = ? WHERE number = ?", (name, person))
 
+    def move(self, collection: Collection, face_ids: Sequence[str], person: int) -> None:
+        statement = f"UPDATE faces SET person = ?, changed = ? WHERE collection = ? AND id IN {_LIST}"
+        self._db.execute(statement, (person, collection.version + 1, collection.number, json.dumps(face_ids)))
+
     def erase(self, person: int) -> None:
         self._db.execute("DELETE FROM faces WHERE person = ?", (person,))
         self._db.execute("DELETE FROM people WHERE number = ?", (person,))
         self._db.execute("UPDATE wipe SET owed = owed + 1")
+
+    def erase_faces(self, collection: Collection, face_ids: Sequence[str]) -> None:
+        statement = f"DELETE FROM faces WHERE collection = ? AND id IN {_LIST}"
+        self._db.execute(statement, (collection.number, json.dumps(face_ids)))
+        self._db.execute("UPDATE wipe SET owed = owed + 1")
+
+    def drop_faceless(self, people: Sequence[int]) -> None:
+        faceless = "NOT EXISTS (SELECT 1 FROM faces WHERE person = people.number)"
+        self._db.execute(f"DELETE FROM people WHERE number IN {_LIST} AND {faceless}", (json.dumps(people),))
 
     def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None:
         rows = zip(map(little_endian, vectors.vectors), face_ids, strict=True)

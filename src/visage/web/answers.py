@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
+from visage.core.answers import Outcome
 from visage.web.described import Described
 
 
@@ -98,6 +99,33 @@ class ComparisonOut(Shape):
     faces: list[FaceOut]
 
 
+class EnrolledOut(Shape):
+    """Somebody enrolled. faces: how many. created: seconds since 1970."""
+
+    id: str
+    name: str
+    collection: str
+    faces: int
+    created: float
+
+
+class ResemblanceOut(Shape):
+    """Somebody of another name who looks the same."""
+
+    name: str
+    similarity: float
+
+
+class EnrollmentOut(Shape):
+    """What became of a photo of somebody."""
+
+    outcome: Outcome
+    detail: str
+    person: EnrolledOut | None
+    face_id: str | None
+    resembles: ResemblanceOut | None
+
+
 class AnswerOut(Shape):
     """names: most seen first. timings: seconds by stage."""
 
@@ -113,7 +141,7 @@ class AnswerOut(Shape):
     people: list[PersonOut] | None = None
     rule: RuleOut | None = None
     comparison: ComparisonOut | None = None
-    enrollment: dict[str, Any] | None = None
+    enrollment: EnrollmentOut | None = None
 
 
 class JobOut(Shape):
@@ -130,6 +158,30 @@ class JobOut(Shape):
 class Answered(Shape):
     job: JobOut
     answer: AnswerOut
+
+
+class PhotoOut(Shape):
+    """What became of one photo. outcome: `failed` where nothing could be made of the file. job: its id."""
+
+    source: str
+    outcome: Outcome | Literal["failed"]
+    detail: str
+    face_id: str | None
+    resembles: ResemblanceOut | None
+    job: str
+
+
+class Enrolled(Shape):
+    """person: as they are now; None where none of their photos was ever enrolled. photos: in the order they came."""
+
+    person: EnrolledOut | None
+    photos: list[PhotoOut]
+
+
+class AcceptedJobs(Shape):
+    """The jobs are kept, one for each photo in the order they came; ask for them at /v1/jobs/ID."""
+
+    jobs: list[JobOut]
 
 
 class Accepted(Shape):
@@ -164,6 +216,22 @@ class JobState(JobOut):
     progress: dict[str, Any] | None = None
     answer: AnswerOut | None = None
     error: JobProblem | None = None
+
+
+class JobSummary(JobOut):
+    """A job in the list. names: what the files are called. people: who was found, most seen first, or enrolled."""
+
+    names: list[str]
+    people: list[str]
+    progress: dict[str, Any] | None
+    error: JobProblem | None
+
+
+class JobPage(Shape):
+    """Newest first. next: the cursor of the next page, None where there is none."""
+
+    jobs: list[JobSummary]
+    next: str | None
 
 
 class Health(Shape):

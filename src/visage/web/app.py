@@ -11,6 +11,7 @@ from flask import Response, g, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from visage.core.errors import VisageError
 from visage.core.keyring import Role
@@ -19,11 +20,17 @@ from visage.web.access import NOBODY
 from visage.web.answers import ProblemOut
 from visage.web.asking import Service
 from visage.web.classic import add_classic
+from visage.web.enroll import add_enrollment
+from visage.web.jobs import add_jobs
+from visage.web.login import add_login
 from visage.web.logs import EXTRA
+from visage.web.pages import PAGE_ROLES, add_pages, told_in_html, wants_html
 from visage.web.parameters import refused
+from visage.web.people import add_people
 from visage.web.problems import Problem, problem_for, title, to_response
+from visage.web.system import add_system
 from visage.web.uploads import MAX_FIELDS_BYTES, MAX_PARTS, UploadRequest
-from visage.web.v1 import add_jobs, add_recognition
+from visage.web.v1 import add_recognition
 from visage.web.watch import add_watch
 
 log = logging.getLogger("visage.web")
@@ -37,7 +44,24 @@ ROLES = {
     "job": Role.READ,
     "job_text": Role.READ,
     "forget": Role.RECOGNIZE,
+    "enroll": Role.ENROLL,
+    "jobs": Role.READ,
+    "job_events": Role.READ,
+    "job_source": Role.READ,
+    "retry": Role.RECOGNIZE,
+    "people": Role.READ,
+    "person": Role.READ,
+    "face_crop": Role.READ,
+    "collections": Role.READ,
+    "rename_person": Role.ENROLL,
+    "merge_people": Role.ENROLL,
+    "move_faces": Role.ENROLL,
+    "erase_person": Role.ADMIN,
+    "erase_face": Role.ADMIN,
     "metrics": Role.READ,
+    "models": Role.READ,
+    "system": Role.READ,
+    **PAGE_ROLES,
 }
 
 # Asked by machines that know nothing but the port.
@@ -77,8 +101,13 @@ def create_app(service: Service, *, new_id: Callable[[], str]) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     add_classic(app, service)
     add_recognition(app, service)
+    add_people(app, service)
+    add_enrollment(app, service)
     add_jobs(app, service)
     add_watch(app, service)
+    add_system(app, service)
+    add_login(app, service)
+    add_pages(app, service)
     _add_frame(app, service, new_id)
     _add_errors(app, service)
     return app
@@ -99,7 +128,8 @@ def _add_frame(app: OpenAPI, service: Service, new_id: Callable[[], str]) -> Non
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = g.request_id
         seconds = time.perf_counter() - g.started
         route = request.url_rule.rule if request.url_rule else "none"
@@ -114,30 +144,32 @@ def _add_frame(app: OpenAPI, service: Service, new_id: Callable[[], str]) -> Non
 
 def _add_errors(app: OpenAPI, service: Service) -> None:
     @app.errorhandler(Problem)
-    def told(problem: Problem) -> Response:
-        return to_response(problem, g.request_id)
+    def told(problem: Problem) -> AnyResponse:
+        return _told(problem)
 
     @app.errorhandler(VisageError)
-    def known(error: VisageError) -> Response:
+    def known(error: VisageError) -> AnyResponse:
         problem = problem_for(error)
         if problem.status >= 500:
             service.telemetry.error(type(error).__name__)
             log.error("%s", error, exc_info=error, extra={EXTRA: {"request": g.request_id}})
-        return to_response(problem, g.request_id)
+        return _told(problem)
 
     @app.errorhandler(HTTPException)
-    def refused_by_flask(error: HTTPException) -> Response:
+    def refused_by_flask(error: HTTPException) -> AnyResponse:
         status = error.code or 500
         headers = {"Allow": ", ".join(sorted(allowed))} if (allowed := getattr(error, "valid_methods", None)) else {}
-        return to_response(Problem(status, _PLAIN.get(status, title(status)), headers=headers), g.request_id)
+        return _told(Problem(status, _PLAIN.get(status, title(status)), headers=headers))
 
     @app.errorhandler(Exception)
-    def fault(error: Exception) -> Response:
+    def fault(error: Exception) -> AnyResponse:
         service.telemetry.error("fault")
         log.error("a fault", exc_info=error, extra={EXTRA: {"request": g.request_id}})
-        return to_response(
-            Problem(500, "a fault of the service; its log says more under this request id"), g.request_id
-        )
+        return _told(Problem(500, "a fault of the service; its log says more under this request id"))
+
+
+def _told(problem: Problem) -> AnyResponse:
+    return told_in_html(problem) if wants_html() else to_response(problem, g.request_id)
 
 
 # Instead of werkzeug's words.

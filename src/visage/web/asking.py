@@ -1,38 +1,38 @@
 """What the classic form and /v1 share: a request becomes a job, and what came of it an answer or a problem."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, jsonify, request, url_for
 
-from visage.core.ports import Objects, Queue
+from visage.core.ports import Gallery, Objects, Queue
 from visage.core.reception import Asked, Reception
 from visage.core.tickets import Ticket
 from visage.core.values import Job
 from visage.web.access import Access
+from visage.web.facts import Facts
 from visage.web.load import Load
 from visage.web.parameters import AskHeaders
 from visage.web.problems import RETRY, Problem, problem_of
 from visage.web.telemetry import Telemetry
 from visage.web.uploads import Source
 
-_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.ASCII)
-
 
 @dataclass(frozen=True)
 class Service:
     """Everything that routes need. collection, stranger_rate: where a request names none. request_seconds: how long a
-    request waits for its answer. max_upload: bytes."""
+    request waits for its answer. max_upload: bytes. gallery: opened when it is first asked for."""
 
     reception: Reception
     queue: Queue
     inputs: Objects
     outputs: Objects
+    gallery: Callable[[], Gallery]
     access: Access
     load: Load
     telemetry: Telemetry
+    facts: Facts
     collection: str
     stranger_rate: float
     request_seconds: float
@@ -40,7 +40,7 @@ class Service:
 
     def ask(self, job: Job, sources: Sequence[Source], header: AskHeaders, *, vectors: bool = False) -> "Outcome":
         """Hand the work in, and wait for its result as long as the client and the service allow."""
-        prefers_async, seconds = _preference(header.prefer, self.request_seconds)
+        prefers_async, seconds = header.wish(self.request_seconds)
         asked = Asked(
             job=job,
             sources=sources,
@@ -111,10 +111,3 @@ def fits(service: Service) -> None:
     except Problem:
         service.telemetry.refusal()
         raise
-
-
-def _preference(prefer: str | None, longest: float) -> tuple[bool, float]:
-    """Whether to answer at once, and how many seconds to wait otherwise (RFC 7240)."""
-    given = [one.strip().lower() for one in (prefer or "").split(",")]
-    waits = [float(found[1]) for one in given if (found := _WAIT.fullmatch(one))]
-    return "respond-async" in given and not waits, min([*waits, longest])

@@ -9,6 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 from visage.core.values import UNKNOWN, Job, JobKind
 from visage.web import document
 from visage.web.asking import Service, fits
+from visage.web.pages import front_door
 from visage.web.parameters import AskHeaders, ClassicForm, RecognizeOptions
 from visage.web.uploads import form_files, stem
 
@@ -27,9 +28,14 @@ All of it in words for machines: {root}openapi.json
 
 
 def add_classic(app: OpenAPI, service: Service) -> None:
-    @app.get("/", summary="What to do", operation_id="help", responses=document.responses(s200=document.text("Words.")))
+    @app.get(
+        "/",
+        summary="What to do: words; to a browser, the page",
+        operation_id="help",
+        responses=document.responses(s200=document.text("Words.")),
+    )
     def help_page() -> Response:
-        return _text(HELP.format(root=request.url_root))
+        return front_door(service, lambda: _text(HELP.format(root=request.url_root)))
 
     @app.post(
         "/",

@@ -29,7 +29,8 @@ _WHY = {
     404: "There is no such thing, or it is somebody else's.",
     405: "Not with this method.",
     408: "The request came too slowly.",
-    409: "Nobody is enrolled yet, or with another model.",
+    409: "Nobody is enrolled yet, or with another model, or in a copy; or the job is none that failed.",
+    412: "It was changed since it was read.",
     413: "The request, the picture or the video is too large.",
     415: "Neither a form nor a picture or video.",
     422: "No picture or video, a damaged one, a parameter out of range, or an Idempotency-Key of another request.",
@@ -48,6 +49,17 @@ def responses(*statuses: int, **successes: type[BaseModel] | dict[str, Any] | No
 
 def text(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+def jpeg(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def tagged(shape: type[BaseModel]) -> dict[str, Any]:
+    """What comes with a tag of its state; another route has to give the same shape, for the document to have it."""
+    schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
+    tag = {"ETag": {"description": "Of this state, for If-Match.", "schema": {"type": "string"}}}
+    return {"description": "OK", "headers": tag, "content": {"application/json": {"schema": schema}}}
 
 
 def accepted() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a request may say, as the types that check it and that the OpenAPI document is made from."""
 
+import re
 from typing import Annotated
 
 from flask_openapi3.models.file import FileStorage
@@ -7,9 +8,12 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from visage.core.errors import UsageError
 from visage.core.every import HELP, parse_every
+from visage.core.joblist import PLACE
 from visage.core.values import MatchOptions, Sampling
 from visage.web.described import Described
 from visage.web.problems import Problem, usage
+
+_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.ASCII)
 
 
 class Parameters(Described):
@@ -60,6 +64,12 @@ class RecognizeOptions(DetectOptions, CompareOptions):
         return MatchOptions(rate, self.threshold, nearest=self.nearest)
 
 
+class EnrollChoices(Parameters):
+    collection: Annotated[str | None, Field(min_length=1, max_length=255, description="The people to add to.")] = None
+    largest: Annotated[bool, Field(description="Of several faces in a photo, take the largest.")] = False
+    force: Annotated[bool, Field(description="Take small, blurred and turned faces too.")] = False
+
+
 class Upload(Parameters):
     """One of the three fields, as fits."""
 
@@ -83,12 +93,64 @@ class CompareForm(CompareOptions):
     second: Annotated[FileStorage, Field(description="A photo; all its faces are compared.")]
 
 
+class EnrollForm(EnrollChoices):
+    """Options may stand here or in the query; here they go first."""
+
+    name: Annotated[str, Field(description="Who is in the photos.")]
+    photo: Annotated[list[FileStorage], Field(description="The photos, each in a field of this name; 100 at most.")]
+
+
+class Base64Upload(Parameters):
+    """A file as base64 in one of the three fields."""
+
+    image: Annotated[str | None, Field(description="A photo, in base64.")] = None
+    video: Annotated[str | None, Field(description="A video, in base64.")] = None
+    file: Annotated[str | None, Field(description="Either, in base64.")] = None
+    name: Annotated[str | None, Field(description="What the file is called.")] = None
+
+
+class RecognizeJson(RecognizeOptions, Base64Upload):
+    """Options may stand here or in the query; here they go first."""
+
+
+class DetectJson(DetectOptions, Base64Upload):
+    """Options may stand here or in the query; here they go first."""
+
+
+class CompareJson(CompareOptions):
+    """Options may stand here or in the query; here they go first."""
+
+    first: Annotated[str, Field(description="A photo, in base64; its largest face is compared.")]
+    second: Annotated[str, Field(description="A photo, in base64; all its faces are compared.")]
+
+
+class Base64Photo(Parameters):
+    data: Annotated[str, Field(description="The photo, in base64.")]
+    name: Annotated[str | None, Field(description="What the file is called.")] = None
+
+
+class EnrollJson(EnrollChoices):
+    """Options may stand here or in the query; here they go first."""
+
+    name: Annotated[str, Field(description="Who is in the photos.")]
+    photos: Annotated[list[Base64Photo], Field(description="100 at most.")]
+
+
 class ClassicForm(Parameters):
     inputFile: Annotated[FileStorage, Field(description="A photo or video.")]  # noqa: N815 (the field is called so)
 
 
 class JobPath(Parameters):
     id: Annotated[str, Field(description="The job's id.")]
+
+
+class SourcePath(JobPath):
+    n: Annotated[int, Field(ge=0, description="Which of the files that came in, from 0.")]
+
+
+class JobsOptions(Parameters):
+    limit: Annotated[int, Field(ge=1, le=200, description="How many at most.")] = 50
+    cursor: Annotated[str | None, Field(pattern=f"^{PLACE}$", description="`next` of the page before.")] = None
 
 
 class WaitOptions(Parameters):
@@ -113,6 +175,12 @@ class AskHeaders(Parameters):
         str | None,
         Field(alias="Prefer", description="respond-async: answer 202 at once. wait=SECONDS: wait no longer than that."),
     ] = None
+
+    def wish(self, longest: float) -> tuple[bool, float]:
+        """Whether to answer at once, and how many seconds to wait otherwise (RFC 7240)."""
+        given = [one.strip().lower() for one in (self.prefer or "").split(",")]
+        waits = [float(found[1]) for one in given if (found := _WAIT.fullmatch(one))]
+        return "respond-async" in given and not waits, min([*waits, longest])
 
 
 def refused(error: ValidationError) -> Problem:

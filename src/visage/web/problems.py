@@ -26,7 +26,9 @@ STATUSES: dict[str, int] = {
     "DeadlyError": 422,
     "NoGalleryError": 409,
     "OtherModelError": 409,
+    "PublishedError": 409,
     "NoPersonError": 404,
+    "NoFaceError": 404,
     "StorageError": 503,
     "FleetError": 503,
     "NoObjectError": 404,
@@ -37,11 +39,14 @@ STATUSES: dict[str, int] = {
 # Errors whose message speaks of what the client sent. The others' messages speak of the service's insides (paths,
 # buckets): they are for the log.
 _FOR_CLIENTS = {"UsageError", "NotFoundError", "TooLargeError", "UnreadableError", "InputError", "NoPersonError",
+    "NoFaceError",
     "DeadlyError",
                 "NoKeyError", "AccessError"}  # fmt: skip
 _INSTEAD = {
     "NoGalleryError": "nobody has been enrolled yet; enroll people first",
     "OtherModelError": "the enrolled people were measured with another model than the one in use; change them over",
+    "PublishedError": "this service has a published copy of its people, which is only read; change the gallery that it "
+    "is made from",
     "StorageError": "a store or the queue of the service does not answer; try again",
     "FleetError": "the service's fleet does not answer; try again",
     "NoObjectError": "that is not kept any more; send the picture again",

@@ -15,6 +15,9 @@ from visage.web.problems import Problem
 MAX_PARTS = 20
 MAX_FIELDS_BYTES = 100_000
 
+# Photos of somebody that are enrolled in one request.
+MAX_PHOTOS = 100
+
 # Uploads up to this size are handled in memory, larger ones in a file without a name.
 IN_MEMORY = 500_000
 _CHUNK = 64 * 1024
@@ -75,6 +78,17 @@ def form_files(request: Request, fields: Sequence[str]) -> list[Source]:
     return [_source(request.files[field]) for field in fields]
 
 
+def photos(request: Request) -> list[Source]:
+    """The files of a form in the field `photo`, as many as there are, also empty ones. Raises `Problem`."""
+    if request.mimetype != FORM:
+        raise Problem(415, f"send the photos as {FORM}, as `curl -F name=Ada -F photo=@ada.jpg` does")
+    request.max_form_parts = MAX_PHOTOS + MAX_PARTS
+    given = list(request.files.items(multi=True))
+    if not 0 < len(given) <= MAX_PHOTOS or any(field != "photo" for field, _ in given):
+        raise Problem(400, f"send 1 to {MAX_PHOTOS} files, each in a field 'photo'; {_seen(given)}")
+    return [_kept(file_name(upload.filename), upload.stream) for _, upload in given]
+
+
 def picture_or_video(request: Request) -> list[Source]:
     """The one file of a form, in the field `image`, `video` or `file`, or the request's bare body. Raises `Problem`."""
     kind = request.mimetype
@@ -91,7 +105,7 @@ def picture_or_video(request: Request) -> list[Source]:
 
 
 def _source(upload: FileStorage) -> Source:
-    return _whole(file_name(upload.filename), upload.stream)
+    return filled(_kept(file_name(upload.filename), upload.stream))
 
 
 def _bare(request: Request, name: str) -> Source:
@@ -99,15 +113,21 @@ def _bare(request: Request, name: str) -> Source:
     g.files.callback(body.close)
     while chunk := request.stream.read(_CHUNK):
         body.write(chunk)
-    return _whole(name, body)
+    return filled(_kept(name, body))
 
 
-def _whole(name: str, stream: IO[bytes]) -> Source:
+def _kept(name: str, stream: IO[bytes]) -> Source:
+    """The file, in memory if it is short."""
     size = stream.seek(0, 2)
     stream.seek(0)
-    if not size:
-        raise Problem(422, f"{name}: the file is empty")
     return name, stream.read() if size <= IN_MEMORY else stream
+
+
+def filled(source: Source) -> Source:
+    name, data = source
+    if data == b"":
+        raise Problem(422, f"{name}: the file is empty")
+    return source
 
 
 def _seen(given: list[tuple[str, FileStorage]]) -> str:

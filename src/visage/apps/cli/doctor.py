@@ -4,17 +4,17 @@ import importlib.metadata
 import platform
 import re
 import sys
+from contextlib import closing
 
 import click
 
+from visage.apps.checkup import check_people
 from visage.apps.cli.output import Context, as_json, print_json, with_context
-from visage.core.advice import advise
 from visage.core.errors import NoGalleryError, VisageError
 from visage.settings import Settings
 from visage.wiring import (
     detector_card,
     embedder_card,
-    embedder_cards,
     installed_models,
     open_gallery,
     open_runtime,
@@ -63,23 +63,15 @@ def doctor(context: Context, as_json: bool) -> None:
 
 def _people(settings: Settings, problems: list[str]) -> dict[str, object]:
     try:
-        gallery = open_gallery(settings.gallery_url)
-        try:
-            size = gallery.size(settings.collection)
-            people = len(gallery.people(settings.collection))
-            model = gallery.model(settings.collection)
-        finally:
-            gallery.close()
-        card = embedder_card(settings)
-        advice = advise(card, embedder_cards(settings), size, settings.stranger_rate)
+        with closing(open_gallery(settings.gallery_url)) as gallery:
+            found = check_people(settings, gallery)
     except NoGalleryError:
         return {"people": 0, "faces": 0, "advice": []}
     except VisageError as error:
         problems.append(str(error))
         return {}
-    if model not in {None, card.name}:
-        problems.append(f"the people were enrolled with {model}, but {card.name} is in use: visage people migrate")
-    return {"people": people, "faces": size, "advice": advice.lines if advice else []}
+    problems += [f"{finding.what}: {finding.remedy}" for finding in found.findings]
+    return {"people": found.people, "faces": found.faces, "advice": found.advice}
 
 
 def _version(package: str) -> str | None:

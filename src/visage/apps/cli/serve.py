@@ -57,4 +57,5 @@ def serve(
 
 
 def _say(url: str) -> None:
-    click.echo(f"Visage serves at {url}\n  curl -F inputFile=@face.jpg {url}/\n  Ctrl-C ends it.", err=True)
+    click.echo(f"Visage serves at {url} (open it in a browser)", err=True)
+    click.echo(f"  curl -F inputFile=@face.jpg {url}/\n  Ctrl-C ends it.", err=True)

@@ -1,0 +1,204 @@
+"""/v1/jobs: what was handed in, how it stands, and what came in for it."""
+
+from typing import Any
+
+from flask import Response, g, jsonify
+from flask_openapi3.openapi import OpenAPI
+
+from visage.core.errors import NoObjectError
+from visage.core.joblist import JobList, Summary
+from visage.core.keyring import Role
+from visage.core.records import forget_failure
+from visage.core.tickets import Ticket, input_key
+from visage.web import document
+from visage.web.answers import JobPage, JobState
+from visage.web.asking import Service, accepted, answered, fits, job_of
+from visage.web.events import EVENTS, Events
+from visage.web.kept import FILE, kept_file
+from visage.web.parameters import JobPath, JobsOptions, SourcePath, WaitOptions
+from visage.web.problems import Problem, problem_of, title
+
+
+def add_jobs(app: OpenAPI, service: Service) -> None:
+    """The routes that ask for what was handed in before."""
+    _add_list(app, service)
+    _add_answers(app, service)
+    _add_changes(app, service)
+    _add_sources(app, service)
+
+
+def _add_list(app: OpenAPI, service: Service) -> None:
+    joblist = JobList(service.inputs, service.outputs)
+
+    @app.get(
+        "/v1/jobs",
+        summary="One's own jobs, newest first; to an admin, everybody's",
+        operation_id="jobs",
+        security=document.KEYS,
+        responses=document.responses(401, 422, s200=JobPage),
+    )
+    def jobs(query: JobsOptions) -> Response:
+        owner = None if g.account.role is Role.ADMIN else g.account.id
+        found, after = joblist.page(owner, query.limit, query.cursor or "")
+        return jsonify(jobs=[_row(one) for one in found], next=after)
+
+
+def _add_answers(app: OpenAPI, service: Service) -> None:
+    events = Events()
+
+    @app.get(
+        "/v1/jobs/<id>",
+        summary="How a job stands, and its answer",
+        operation_id="job",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 422, s200=JobState),
+    )
+    def job(path: JobPath, query: WaitOptions) -> Response:
+        ticket = _own(service, path.id)
+        return jsonify(_state(service, ticket, _result(service, ticket, query)))
+
+    @app.get(
+        "/v1/jobs/<id>/text",
+        summary="The names a job found, one a line, most seen first",
+        operation_id="job_text",
+        security=document.KEYS,
+        responses=document.responses(
+            401,
+            404,
+            409,
+            422,
+            s200=document.text("The names; nothing where no face was found."),
+            s202=document.accepted(),
+        ),
+    )
+    def job_text(path: JobPath, query: WaitOptions) -> Response:
+        ticket = _own(service, path.id)
+        result = _result(service, ticket, query)
+        if result is None:
+            return accepted(ticket, applied=False)
+        names = answered(result)["answer"].get("names", [])
+        return Response("".join(f"{name}\n" for name in names), content_type="text/plain; charset=utf-8")
+
+    @app.get(
+        "/v1/jobs/<id>/events",
+        summary="How a job stands, again and again until it is over (server-sent events)",
+        description="Each event is called `state` and holds what /v1/jobs/ID says. After a while the stream ends, and "
+        "a client that asks again goes on with it.",
+        operation_id="job_events",
+        security=document.KEYS,
+        responses=document.responses(401, 404, s200=EVENTS),
+    )
+    def job_events(path: JobPath) -> Response:
+        ticket = _own(service, path.id)
+
+        def state(seconds: float) -> dict[str, Any]:
+            return _state(service, ticket, _result(service, ticket, WaitOptions(wait=seconds)))
+
+        return events.response(state, service.request_seconds)
+
+
+def _add_changes(app: OpenAPI, service: Service) -> None:
+    @app.post(
+        "/v1/jobs/<id>/retry",
+        summary="Do a job that failed once more",
+        operation_id="retry",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 409, s202=document.accepted()),
+    )
+    def retry(path: JobPath) -> Response:
+        fits(service)
+        ticket = _own(service, path.id)
+        result = service.reception.result(ticket.id)
+        if result is None or result["status"] != "failed":
+            raise Problem(409, "only a job that failed is done once more")
+        if any(service.inputs.version(key) is None for key in ticket.job.sources):
+            raise _gone()
+        forget_failure(service.outputs, ticket.id)
+        service.reception.resend(ticket)
+        return accepted(ticket, applied=False)
+
+    @app.delete(
+        "/v1/jobs/<id>",
+        summary="Forget what came in and what was found",
+        operation_id="forget",
+        security=document.KEYS,
+        responses=document.responses(401, 404, s204=None),
+    )
+    def forget(path: JobPath) -> Response:
+        service.reception.forget(_own(service, path.id).id)
+        return Response(status=204)
+
+
+def _add_sources(app: OpenAPI, service: Service) -> None:
+    @app.get(
+        "/v1/jobs/<id>/source/<n>",
+        summary="A file that came in for a job",
+        description="A photo as what it is (JPEG, PNG, WebP, GIF); anything else as bytes to be saved.",
+        operation_id="job_source",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 422, s200=FILE),
+    )
+    def job_source(path: SourcePath) -> Response:
+        ticket = _own(service, path.id)
+        if path.n >= len(ticket.names):
+            raise Problem(404, f"the job has {len(ticket.names)} files; they are counted from 0")
+        try:
+            return kept_file(service.inputs, input_key(ticket.id, path.n), ticket.names[path.n])
+        except NoObjectError:
+            raise _gone() from None
+
+
+def _own(service: Service, job_id: str) -> Ticket:
+    """The ticket of a job that whoever asks may see; another's is as good as none."""
+    ticket = service.reception.ticket(job_id)
+    if ticket is None or (ticket.owner != g.account.id and g.account.role is not Role.ADMIN):
+        raise Problem(404, "there is no such job, or it is not kept any more")
+    g.job = ticket.id
+    return ticket
+
+
+def _gone() -> Problem:
+    return Problem(404, "what came in for this job is not kept any more; send it again")
+
+
+def _result(service: Service, ticket: Ticket, query: WaitOptions) -> dict[str, Any] | None:
+    if query.wait > 0:
+        return service.reception.wait(ticket.id, min(query.wait, service.request_seconds))
+    return service.reception.result(ticket.id)
+
+
+def _state(service: Service, ticket: Ticket, result: dict[str, Any] | None) -> dict[str, Any]:
+    if result is None:
+        progress = service.reception.progress(ticket.id)
+        if progress is None:
+            return job_of(ticket, "queued")
+        return {**job_of(ticket, "running"), "progress": progress}
+    state = {key: value for key, value in result.items() if key != "error"}
+    if "error" in result:
+        state["error"] = _why(result["error"])
+    return state
+
+
+def _row(one: Summary) -> dict[str, Any]:
+    if one.result is None:
+        head = job_of(one.ticket, "queued" if one.progress is None else "running")
+    else:
+        head = {key: value for key, value in one.result.items() if key != "error"}
+    return {
+        **head,
+        "names": one.ticket.names,
+        "people": one.people,
+        "progress": one.progress,
+        "error": _why(one.result["error"]) if one.result and "error" in one.result else None,
+    }
+
+
+def _why(error: dict[str, str]) -> dict[str, Any]:
+    """A failed job's error as a problem."""
+    problem = problem_of(error["kind"], error["detail"])
+    return {
+        "type": "about:blank",
+        "title": title(problem.status),
+        "status": problem.status,
+        "detail": problem.detail,
+    }

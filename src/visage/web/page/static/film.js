@@ -1,0 +1,97 @@
+// A video and who is in it: a line of time for each person, on which a click seeks.
+
+import { el, formatDuration, formatTime, toast } from "./visage.js";
+import { AS_ENROLLED, adder, blank, cropOf, sureness, why } from "./faces.js";
+import { fileOf, unshown } from "./photo.js";
+
+/** The player, while the video is being looked at: {figure, video, shown}. */
+export function player(file, url) {
+  const video = el("video", { src: url, controls: true, playsinline: true, preload: "auto", "aria-label": `The video ${file.name}` });
+  video.muted = true;
+  const figure = el("figure", { class: "picture" }, video);
+  const shown = new Promise((resolve) => {
+    video.addEventListener("loadeddata", () => resolve(true), { once: true });
+    video.addEventListener("error", () => resolve(false), { once: true });
+  });
+  shown.then((can) => {
+    if (!can) unshown(figure, "This browser cannot play the video; who is in it can be seen all the same.");
+  });
+  return { figure, video, shown };
+}
+
+/** What stands under the player. */
+export async function filmAnswer({ figure, video, shown }, file, url, answer, collection) {
+  const can = await shown;
+  const length = answer.media[0].duration || (can && video.duration) || 1;
+  const seek = (time) => {
+    if (!can) return;
+    video.currentTime = time;
+    figure.scrollIntoView({ block: "nearest" });
+  };
+  const rows = answer.people.map((person) => rowOf(person, { answer, length, seek, file, collection }));
+  const list = el("ul", { class: "lines" }, rows.map(({ row }) => row));
+  const ends = el("div", { class: "ends muted small number", "aria-hidden": "true" }, el("span", {}, "0:00"), el("span", {}, formatTime(length)));
+  if (can) {
+    const move = () => list.style.setProperty("--at", String(Math.min(1, video.currentTime / length)));
+    video.addEventListener("timeupdate", move);
+    video.addEventListener("seeking", move);
+    stills(url, rows);
+  }
+  return el("div", { class: "stack film" }, list, rows.length > 0 && ends);
+}
+
+function rowOf(person, { answer, length, seek, file, collection }) {
+  const known = person.person_id !== null;
+  const seen = person.intervals.reduce((sum, [start, end]) => sum + Math.max(end - start, 0.1), 0);
+  const name = el("span", { class: "name" }, known ? person.name : "Unknown");
+  const said = el("span", { class: "muted small" }, known ? `${formatDuration(seen)} · ${sureness(person.best)}` : `${formatDuration(seen)} · everybody who is not known`);
+  const spot = blank();
+  const track = el("div", { class: "track" }, person.intervals.map((interval) => partOf(interval, known ? person.name : "Unknown", length, seek)));
+  track.addEventListener("click", (event) => {
+    if (event.target === track) seek(((event.clientX - track.getBoundingClientRect().left) / track.clientWidth) * length);
+  });
+  const made = { person, spot, still: null };
+  const more = el("div", { class: "row more" }, why(person.best, answer, () => (made.still ? copyOf(made.still) : blank()), collection));
+  made.row = el("li", { class: known ? "" : "unknown" }, spot, el("div", { class: "words" }, name, said), track, more);
+  made.ready = () => {
+    if (known) return;
+    const button = adder(() => fileOf(made.still, file.name), collection, (added) => {
+      toast(`${added.name} is known from now on. Ask again about the video to see them named.`, "good");
+    });
+    if (button) more.prepend(button);
+  };
+  return made;
+}
+
+function partOf([start, end], name, length, seek) {
+  const style = { left: `${(start / length) * 100}%`, width: `${(Math.max(end - start, 0) / length) * 100}%` };
+  const text = `${name}, from ${formatTime(start)} to ${formatTime(end)}`;
+  const part = el("button", { type: "button", class: "part", style, "aria-label": text, title: text });
+  part.addEventListener("click", () => seek(start));
+  return part;
+}
+
+/** Each person's best face, out of the local file: one after the other, on a player that nobody sees. */
+async function stills(url, rows) {
+  const video = el("video", { preload: "auto" });
+  video.muted = true;
+  video.src = url;
+  await new Promise((resolve) => video.addEventListener("loadeddata", resolve, { once: true }));
+  for (const row of rows) {
+    const { best } = row.person;
+    const moved = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+    video.currentTime = best.time + 0.001;
+    await moved;
+    const size = { width: video.videoWidth, height: video.videoHeight };
+    row.still = cropOf(video, size, best.box_ratio, AS_ENROLLED, 512);
+    row.spot.replaceWith(cropOf(video, size, best.box_ratio));
+    row.ready();
+  }
+  video.removeAttribute("src");
+}
+
+function copyOf(canvas) {
+  const copy = canvas.cloneNode();
+  copy.getContext("2d").drawImage(canvas, 0, 0);
+  return copy;
+}

@@ -1,0 +1,196 @@
+// People: everybody who is enrolled, found as one types, added, merged, renamed, erased.
+
+import { api, el, icon, session, words } from "./visage.js";
+import { address, counted, empty, named, personPath, portrait, Selection } from "./people-parts.js";
+import { erase, merge, rename } from "./people-change.js";
+import { addPhotos } from "./people-add.js";
+import { addMany } from "./people-many.js";
+
+const PAUSE = 150;
+const PAGE = 48;
+
+const found = document.getElementById("found");
+const grid = document.getElementById("grid");
+const more = document.getElementById("more");
+const search = document.getElementById("search");
+const chooser = document.getElementById("collection");
+const state = document.getElementById("state");
+const here = new URLSearchParams(location.search);
+
+const mayEnroll = session().can("enroll");
+const selection = mayEnroll ? new Selection(document.getElementById("selection"), "person", "people") : null;
+
+let collection = here.get("collection") ?? "";
+let next = null;
+let request = null;
+let busy = false;
+
+// More is asked for before its button comes into sight.
+const bottom = new IntersectionObserver(([seen]) => seen.isIntersecting && !busy && load(true), {
+  rootMargin: "400px",
+});
+
+/** The first page of those who match, or the next one. */
+async function load(onward = false) {
+  request?.abort();
+  request = new AbortController();
+  const { signal } = request;
+  const q = search.value.trim();
+  busy = true;
+  try {
+    const path = address("/v1/people", { q, collection, limit: PAGE, cursor: onward ? next : "" });
+    const answer = await api("GET", path, { signal });
+    if (!onward) grid.replaceChildren();
+    grid.append(...answer.people.map(card));
+    next = answer.next;
+    state.replaceChildren();
+    tell(answer.total, q);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    next = null;
+    state.replaceChildren(failed(error));
+  } finally {
+    if (!signal.aborted) {
+      grid.setAttribute("aria-busy", "false");
+      busy = false;
+      more.hidden = next === null;
+      // Looked at anew, for it may be in sight still, and then nothing would tell.
+      bottom.unobserve(more);
+      bottom.observe(more);
+    }
+  }
+}
+
+function tell(total, q) {
+  const shown = grid.children.length;
+  document.getElementById("tools").hidden = !total && !q && chooser.parentElement.hidden;
+  if (!total) state.replaceChildren(q ? nobody(q) : first());
+  const rest = shown < total ? `; ${shown.toLocaleString()} shown` : "";
+  found.textContent = total ? `${counted(total, "person", "people")}${q ? " found" : ""}${rest}` : "";
+}
+
+function card(person) {
+  const link = el(
+    "a",
+    { href: personPath(person, collection) },
+    portrait(person.cover, collection),
+    el(
+      "span",
+      { class: "text" },
+      named(person.name),
+      el("span", { class: "muted small" }, counted(person.faces, "face")),
+    ),
+  );
+  const pick = selection ? el("label", { class: "pick" }, selection.checkbox(person, `Select ${person.name}`)) : null;
+  return el("li", { class: "person", dataset: { id: person.id } }, link, pick);
+}
+
+function first() {
+  const title = el("h2", {}, "Nobody is here yet");
+  if (!mayEnroll) {
+    const text =
+      "Whoever has a key with the role enroll can add people. After that they are found in photos and videos.";
+    return empty("people", title, el("p", { class: "lead" }, text));
+  }
+  const text = "Give a name, and two or three photos of them. After that they are found in other photos and videos.";
+  const button = el(
+    "button",
+    { class: "primary", type: "button", onclick: add },
+    icon("person-add"),
+    "Add the first person",
+  );
+  const hint = el("p", { class: "muted" }, "Photos of many people, in a folder each? Add many takes them all at once.");
+  return empty("people", title, el("p", { class: "lead" }, text), button, hint);
+}
+
+function nobody(q) {
+  const clear = () => {
+    search.value = "";
+    search.focus();
+    again();
+  };
+  const title = el("h2", {}, "Nobody is called “", el("bdi", {}, q), "”");
+  const button = el("button", { type: "button", onclick: clear }, "Show everybody");
+  return empty("search", title, el("p", { class: "muted" }, "Any part of a name will do."), button);
+}
+
+function failed(error) {
+  const button = el("button", { type: "button", onclick: () => load() }, icon("retry"), "Try again");
+  return el(
+    "div",
+    { class: "notice bad", role: "alert" },
+    icon("warning"),
+    el("div", {}, el("p", {}, words(error)), el("p", {}, button)),
+  );
+}
+
+/** From the start, with an address that shows the same when it is loaded anew. */
+function again() {
+  const q = search.value.trim();
+  history.replaceState(null, "", address("/people", { q, collection }));
+  return load();
+}
+
+async function collections() {
+  const own = session().collection;
+  const choices = [];
+  try {
+    choices.push(...(await api("GET", "/v1/collections")).collections);
+  } catch {
+    return; // the list of people says what is wrong
+  }
+  const chosen = collection || own;
+  const names = [...new Set([own, chosen, ...choices.map((one) => one.name)])];
+  if (names.length < 2) return;
+  const sizes = new Map(choices.map((one) => [one.name, one.people]));
+  const option = (name) => el("option", { value: name }, `${name} (${(sizes.get(name) ?? 0).toLocaleString()})`);
+  chooser.replaceChildren(...names.map(option));
+  chooser.value = chosen;
+  chooser.parentElement.hidden = false;
+  document.getElementById("tools").hidden = false;
+}
+
+async function add() {
+  if (await addPhotos({ collection })) await changed();
+}
+
+async function many() {
+  if (await addMany({ collection })) await changed();
+}
+
+function changed() {
+  selection?.clear();
+  collections();
+  return again();
+}
+
+/** Do it to those who are selected, and show what came of it. */
+async function act(what) {
+  if (await what([...selection.values()])) await changed();
+}
+
+let timer = 0;
+search.value = here.get("q") ?? "";
+search.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(again, PAUSE);
+});
+chooser.addEventListener("change", () => {
+  selection?.clear();
+  collection = chooser.value === session().collection ? "" : chooser.value;
+  again();
+});
+more.addEventListener("click", async () => {
+  if (busy) return;
+  const before = grid.children.length;
+  await load(true);
+  grid.children[before]?.querySelector("a").focus();
+});
+document.getElementById("add")?.addEventListener("click", add);
+document.getElementById("many")?.addEventListener("click", many);
+document.getElementById("rename")?.addEventListener("click", () => act(([person]) => rename(person, collection)));
+document.getElementById("merge")?.addEventListener("click", () => act((people) => merge(people, collection)));
+document.getElementById("erase")?.addEventListener("click", () => act((people) => erase(people, collection)));
+
+collections();
+load();
