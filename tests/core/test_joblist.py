@@ -12,6 +12,7 @@ from tests.core.service_fakes import Line, Service, WatchedObjects, asked, enrol
 from visage.core.errors import StorageError
 from visage.core.joblist import JobList
 from visage.core.tickets import INDEX, Ticket, index_key, progress_key, result_key, ticket_from_text, ticket_key
+from visage.core.values import Job, JobKind
 
 
 @pytest.fixture
@@ -80,6 +81,17 @@ def test_what_is_done_tells_whom_it_found(service: Service, jobs: JobList) -> No
     assert "answer" not in (told[found.id].result or {"answer": None})
     assert (told[bad.id].result or {})["error"]["kind"] == "UnreadableError"
     assert (told[film.id].result, told[film.id].progress) == (None, {"progress": 0.5})
+
+
+def test_a_photo_that_was_of_no_use_added_nobody(service: Service, jobs: JobList) -> None:
+    """Not even where they are enrolled already, by another photo."""
+    enroll_both(service.folder)
+    with bench(service).working():
+        for content in ("nobody", "ada"):
+            job = Job(JobKind.ENROLL, (), name="Ada")
+            result(service, service.reception.submit(replace(asked(content), job=job)))
+    told = [(one.people, (one.result or {})["status"]) for one in jobs.page("me", 10)[0]]
+    assert sorted(told) == [((), "done"), (("Ada",), "done")]
 
 
 def test_what_is_forgotten_or_mended_is_not_told_from_memory(service: Service, jobs: JobList) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from visage.core.answers import Outcome
 from visage.core.errors import MessageError, NoObjectError
 from visage.core.ports import Objects
 from visage.core.tickets import INDEX, Ticket, index_key, progress_key, result_key, ticket_from_text, ticket_key
@@ -111,7 +112,7 @@ def _place(ticket: Ticket) -> str:
 
 
 def _people(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    enrolled = (answer.get("enrollment") or {}).get("person")
-    if enrolled:
-        return (enrolled["name"],)
+    if enrollment := answer.get("enrollment"):
+        added = enrollment["outcome"] in {Outcome.ENROLLED, Outcome.DUPLICATE}
+        return (enrollment["person"]["name"],) if added and enrollment["person"] else ()
     return tuple(person["name"] for person in answer.get("people", ()) if person["person_id"] is not None)

@@ -71,8 +71,9 @@ export class JobRow {
       recognize: "Nobody was recognized.",
       detect: "The faces were looked for.",
       compare: "The photos were compared.",
+      enroll: "The photo was of no use, so nobody was added.",
     };
-    return [el("p", { class: "muted" }, nobody[kind] ?? "It was added.")];
+    return [el("p", { class: "muted" }, nobody[kind] ?? "It is done.")];
   }
 
   progress() {
