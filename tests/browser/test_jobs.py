@@ -54,7 +54,7 @@ def test_a_job_shows_up_by_itself_and_is_forgotten(
     assert page.url.endswith("/jobs?state=failed")
     page.reload()
     expect(page.get_by_label("Failed")).to_be_checked()
-    page.get_by_label("All").check()
+    page.get_by_role("radio", name="All", exact=True).check()
     shown.get_by_role("button", name="Forget").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(shown).to_be_visible()

@@ -79,8 +79,9 @@ def test_going_on_decodes_nothing_from_the_beginning(
     assert same(frames_of(path, Sampling(), after=whole[35])[0], whole[36:])
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
 def test_going_on_in_a_video_with_a_hole(suffix: str, tmp_path: Path, make_video: MakeVideo, frames_of: Cut) -> None:
+    """Of a damaged transport stream FFmpeg's threads do not make the same pictures every time."""
     settings: dict[str, Any] = {"codec": "mpeg4"} if suffix == "avi" else {"options": {"preset": "veryfast", "bf": "2"}}
     path = make_video(tmp_path / f"a.{suffix}", frames=40, gop_size=6, pictures=noise, **settings)
     data = bytearray(path.read_bytes())
