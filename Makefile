@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 # PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
 TORCH_INDEX ?=
 SAMPLES := .samples
-# Processes that test at the same time; a third of the tests' time is waiting.
+# Processes that test at the same time; a third of the tests' time is waiting. What fails is tried again: browsers and
+# processes on busy cores now and then take longer than any test would wait. The report counts what was.
 TESTERS := 3
 # For make package: what runs the networks on instances (openvino, torch, or both), and where to copy the release.
 RUNTIMES ?= openvino
@@ -53,7 +54,7 @@ serve: setup
 	@$(BIN)/visage serve
 
 test: $(SAMPLES)/.ready lint types laws
-	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --reruns 2
 
 lint: setup
 	$(BIN)/ruff check
