@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
 TORCH_INDEX ?=
 SAMPLES := .samples
-# Processes that test at the same time; a third of the tests' time is waiting. What fails is tried again: browsers and
-# processes on busy cores now and then take longer than any test would wait. The report counts what was.
+# Processes that test at the same time; a third of the tests' time is waiting. What fails is tried once more, alone:
+# browsers and processes on busy cores now and then take longer than any test would wait.
 TESTERS := 3
 # For make package: what runs the networks on instances (openvino, torch, or both), and where to copy the release.
 RUNTIMES ?= openvino
@@ -54,7 +54,10 @@ serve: setup
 	@$(BIN)/visage serve
 
 test: $(SAMPLES)/.ready lint types laws
-	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --reruns 2
+	@export VISAGE_SAMPLES=$(SAMPLES); $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile; status=$$?; \
+	if [ $$status -eq 1 ]; then \
+		echo "Tried once more, alone:"; $(BIN)/python -m pytest --last-failed --maxfail 8 --verbose; status=$$?; \
+	fi; exit $$status
 
 lint: setup
 	$(BIN)/ruff check
