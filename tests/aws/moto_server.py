@@ -2,8 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import boto3
 import pytest
@@ -18,6 +20,7 @@ def aws_server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each request
     server.start()
+    server._server.app = _one_by_one(server._server.app)  # type: ignore[union-attr]
     try:
         host, port = server.get_host_and_port()
         address = f"http://{host}:{port}"
@@ -27,6 +30,17 @@ def aws_server() -> Iterator[str]:
             yield address
     finally:
         server.stop()
+
+
+def _one_by_one(app: Callable[..., Any]) -> Callable[..., Any]:
+    """Puts one after the other: S3 compares and writes in one step, where moto may let another write in between."""
+    lock = threading.Lock()
+
+    def asked(environ: dict[str, Any], start_response: Any) -> Any:
+        with lock if environ["REQUEST_METHOD"] == "PUT" else nullcontext():
+            return app(environ, start_response)
+
+    return asked
 
 
 def environment(address: str) -> dict[str, str]:

@@ -274,17 +274,18 @@ def test_what_is_no_message(queue: Queue) -> None:
 def test_many_threads(queue: Queue) -> None:
     wanted, lock = {f"{i}-{j}" for i in range(2) for j in range(15)}, threading.Lock()
     done: list[str] = []
+    end = time.monotonic() + 60
 
     def produce(i: int) -> None:
         for j in range(15):
             queue.send(f"{i}-{j}")
 
     def consume() -> None:
-        while len(done) < len(wanted):
-            got = queue.receive(4, 0.5)
-            assert queue.done([delivery.receipt for delivery in got]) == []
+        while len(done) < len(wanted) and time.monotonic() < end:
+            got = {delivery.receipt: delivery.body for delivery in queue.receive(4, 0.5)}
+            lost = queue.done(list(got))  # on a busy machine a lease may run out before it is done; it comes back then
             with lock:
-                done.extend(delivery.body for delivery in got)
+                done.extend(body for receipt, body in got.items() if receipt not in lost)
 
     with ThreadPoolExecutor() as pool:
         jobs = [pool.submit(produce, i) for i in range(2)] + [pool.submit(consume) for _ in range(2)]
