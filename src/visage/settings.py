@@ -50,7 +50,11 @@ class Settings:
     they are apart. keys: URL of the folder or bucket with the API keys; empty: `keys` in home. publish: where to copy
     names and vectors whenever they change, as in s3://BUCKET/gallery.sqlite; empty: nowhere. lease: seconds a job is
     a worker's before it goes to another, unless the worker says that it is still at it; 0: 5, and 30 at SQS.
-    keep_days: what came in and what was found is deleted after so many.
+    keep_days: what came in and what was found is deleted after so many. unknown_days: faces that matched nobody are
+    kept for so many, to be named; 0: not at all. unknown: URL of the folder or bucket for them; empty: `unknown` beside
+    `in` and `out`. journal: URL of the folder or bucket for what was changed and who did what; empty: `journal` beside
+    them. undo_days: changes of the gallery are kept for so many, and can be undone as long. audit_days: the same for
+    who did what. bulk_folder: a folder of this machine, below which the service may enroll whole folders; empty: none.
     fleet: `processes:` of this machine, or `asg:NAME`. min_workers, max_workers: its bounds; a max of 0: as many as
     this machine has cores, 20 in an Auto Scaling group. latency: seconds an answer may take, for the autoscaler.
     quiet: seconds without work after which the fleet shrinks.
@@ -88,6 +92,12 @@ class Settings:
     publish: str = ""
     lease: float = 0.0
     keep_days: float = 7.0
+    unknown_days: float = 0.0
+    unknown: str = ""
+    journal: str = ""
+    undo_days: float = 7.0
+    audit_days: float = 90.0
+    bulk_folder: str = ""
     fleet: str = "processes:"
     min_workers: int = 0
     max_workers: int = 0
@@ -136,6 +146,14 @@ class Settings:
     @property
     def outputs_url(self) -> str:
         return self.outputs or self._objects_url + "/out"
+
+    @property
+    def unknown_url(self) -> str:
+        return self.unknown or self._objects_url + "/unknown"
+
+    @property
+    def journal_url(self) -> str:
+        return self.journal or self._objects_url + "/journal"
 
     @property
     def stage_url(self) -> str:

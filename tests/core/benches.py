@@ -8,7 +8,7 @@ from tests.core.service_fakes import Bench, NamedPictures, Service, find, make_k
 from visage.core.tickets import Ticket
 from visage.core.values import Delivery, Face, Pixels
 
-LEASE = 0.3
+LEASE = 0.6
 
 
 class Gate:
