@@ -5,83 +5,36 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from tests.contract.galleries import (  # noqa: F401 - fixtures among them
+    DIMENSION,
+    NO_ID,
+    QUALITY,
+    Store,
+    face,
+    found,
+    gallery,
+    probes,
+    store,
+    unit,
+)
 from tests.postgres.server import server  # noqa: F401 - a fixture
 
 import visage
 from visage.core.errors import GalleryError, NoFaceError, NoPersonError, OtherModelError, UsageError
 from visage.core.ports import Gallery
-from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
-from visage.postgres.gallery import PostgresGallery
-from visage.sqlite.gallery import SqliteGallery
+from visage.core.values import Embeddings
 
-QUALITY = Quality(size=80.5, sharpness=0.7, yaw=-3.0, pitch=1.5, roll=0.25, score=0.9)
-DIMENSION = 16
-NO_ID = ("", "\0", "\ud800", "x" * 5000, "../..", "'")
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where an adapter keeps things. open: a gallery on it, each time another; code: the same in another process."""
-
-    open: Callable[[], Gallery]
-    code: str
-
-
-def sqlite(request: pytest.FixtureRequest) -> Store:
-    path = request.getfixturevalue("tmp_path") / "gallery.sqlite"
-    code = "from visage.sqlite.gallery import SqliteGallery; from pathlib import Path; "
-    return Store(
-        lambda: SqliteGallery(path, create=True), f"{code}gallery = SqliteGallery(Path({str(path)!r}), create=True)"
-    )
-
-
-def postgresql(request: pytest.FixtureRequest) -> Store:
-    url = request.getfixturevalue("server").database()
-    code = "from visage.postgres.gallery import PostgresGallery; "
-    return Store(lambda: PostgresGallery(url, create=True), f"{code}gallery = PostgresGallery({url!r}, create=True)")
-
-
-@pytest.fixture(params=[sqlite, postgresql], ids=lambda adapter: adapter.__name__)
-def store(request: pytest.FixtureRequest) -> Store:
-    made: Store = request.param(request)
-    return made
-
-
-@pytest.fixture
-def gallery(store: Store) -> Iterator[Gallery]:
-    with closing(store.open()) as opened:
-        yield opened
-
-
-def unit(seed: int, dimension: int = DIMENSION) -> Floats:
-    vector = np.random.default_rng(seed).standard_normal(dimension)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
-def face(seed: int, model: str = "one", **changes: object) -> EnrolledFace:
-    points = np.random.default_rng(seed).uniform(0, 100, (5, 2)).astype(np.float32)
-    made = EnrolledFace(
-        uuid.uuid4().hex, "", unit(seed), model, None, points, f"{seed}.jpg", f"{seed:x}", QUALITY, 1.5e9
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-def probes(*seeds: int, model: str = "one") -> Embeddings:
-    return Embeddings(np.stack([unit(seed) for seed in seeds]), model)
-
-
-def found(gallery: Gallery, seed: int, k: int = 1, collection: str = "c", model: str = "one") -> list[str]:
-    return [candidate.name for candidate in gallery.search(collection, probes(seed, model=model), k)[0]]
+# ruff: noqa: F811 - fixtures are parameters of the same name
 
 
 def elsewhere(store: Store, script: str) -> "subprocess.Popen[str]":
@@ -100,6 +53,10 @@ gallery.close()
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(visage.__file__).parents[1])}
     return subprocess.Popen([sys.executable, "-c", source], env=environment, text=True, stdout=subprocess.PIPE)
+
+
+def approximately(value: float | None) -> Any:
+    return None if value is None else pytest.approx(value, abs=1e-6)
 
 
 def test_an_empty_collection(gallery: Gallery) -> None:
@@ -527,6 +484,8 @@ def test_against_a_plain_model(store: Store) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.kept: dict[str, dict[str, int]] = {}  # name -> face id -> seed of its vector
+            self.denied: dict[str, dict[str, int]] = {}
+            self.hidden: set[str] = set()
             self.epoch = 0
             self.name = uuid.uuid4().hex
 
@@ -541,6 +500,33 @@ def test_against_a_plain_model(store: Store) -> None:
             self.kept.setdefault(name, {})[given.id] = seed
 
         @precondition(lambda self: self.kept)
+        @rule(data=st.data(), hidden=st.booleans())
+        def hide(self, data: st.DataObject, hidden: bool) -> None:
+            name = data.draw(st.sampled_from(sorted(self.kept)))
+            assert writer.hide(self.name, writer.person(self.name, name).id, hidden).hidden == hidden
+            self.hidden = self.hidden | {name} if hidden else self.hidden - {name}
+
+        @precondition(lambda self: self.kept)
+        @rule(data=st.data(), seed=seeds)
+        def deny(self, data: st.DataObject, seed: int) -> None:
+            name = data.draw(st.sampled_from(sorted(self.kept)))
+            given = face(seed, self.model)
+            writer.deny(self.name, writer.person(self.name, name).id, given)
+            self.denied.setdefault(name, {})[given.id] = seed
+
+        @precondition(lambda self: self.denied)
+        @rule(data=st.data())
+        def undeny(self, data: st.DataObject) -> None:
+            gone = data.draw(st.sampled_from(sorted(i for faces in self.denied.values() for i in faces)))
+            assert writer.undeny(self.name, [gone]) == 1
+            self.denied = {n: {i: s for i, s in faces.items() if i != gone} for n, faces in self.denied.items()}
+            self.denied = {name: faces for name, faces in self.denied.items() if faces}
+
+        def forget_who_left(self) -> None:
+            self.denied = {name: faces for name, faces in self.denied.items() if name in self.kept}
+            self.hidden &= set(self.kept)
+
+        @precondition(lambda self: self.kept)
         @rule(data=st.data(), name=names)
         def rename(self, data: st.DataObject, name: str) -> None:
             old = data.draw(st.sampled_from(sorted(self.kept)))
@@ -551,6 +537,10 @@ def test_against_a_plain_model(store: Store) -> None:
             else:
                 writer.rename(self.name, person.id, name)
                 self.kept[name] = self.kept.pop(old)
+                if old in self.denied:
+                    self.denied[name] = self.denied.pop(old)
+                if old in self.hidden:
+                    self.hidden = self.hidden - {old} | {name}
 
         @precondition(lambda self: self.kept)
         @rule(data=st.data())
@@ -558,6 +548,7 @@ def test_against_a_plain_model(store: Store) -> None:
             name = data.draw(st.sampled_from(sorted(self.kept)))
             person = writer.person(self.name, name)
             assert writer.remove(self.name, person.id) == len(self.kept.pop(name))
+            self.forget_who_left()
 
         @precondition(lambda self: self.kept)
         @rule(data=st.data(), name=names)
@@ -569,6 +560,7 @@ def test_against_a_plain_model(store: Store) -> None:
             self.kept.setdefault(name, {}).update(moved)
             self.kept = {name: faces for name, faces in self.kept.items() if faces}
             assert writer.move(self.name, list(moved), name).faces == len(self.kept[name])
+            self.forget_who_left()
 
         @precondition(lambda self: self.kept)
         @rule(data=st.data())
@@ -577,6 +569,7 @@ def test_against_a_plain_model(store: Store) -> None:
             left = {name: {i: s for i, s in faces.items() if i not in gone} for name, faces in self.kept.items()}
             self.kept = {name: faces for name, faces in left.items() if faces}
             assert writer.remove_faces(self.name, list(gone)) == len(gone)
+            self.forget_who_left()
 
         def some(self, data: st.DataObject) -> dict[str, int]:
             """Faces of anybody, at least one."""
@@ -589,7 +582,9 @@ def test_against_a_plain_model(store: Store) -> None:
         def migrate(self) -> None:
             self.epoch += 1
             self.kept = {name: {i: seed + 1 for i, seed in faces.items()} for name, faces in self.kept.items()}
-            seeds = {face_id: seed for faces in self.kept.values() for face_id, seed in faces.items()}
+            self.denied = {name: {i: seed + 1 for i, seed in faces.items()} for name, faces in self.denied.items()}
+            everybody = [*self.kept.values(), *self.denied.values()]
+            seeds = {face_id: seed for faces in everybody for face_id, seed in faces.items()}
             writer.replace_vectors(self.name, list(seeds), probes(*seeds.values(), model=self.model))
 
         @invariant()
@@ -603,6 +598,11 @@ def test_against_a_plain_model(store: Store) -> None:
             best = {n: max(float(unit(seed) @ unit(5)) for seed in f.values()) for n, f in self.kept.items()}
             np.testing.assert_allclose([c.similarity for c in row], sorted(best.values(), reverse=True), atol=1e-6)
             np.testing.assert_allclose([best[c.name] for c in row], [c.similarity for c in row], atol=1e-6)
+            assert {c.name for c in row if c.hidden} == {c.name for c in row} & self.hidden
+            against = {n: max(float(unit(seed) @ unit(5)) for seed in f.values()) for n, f in self.denied.items()}
+            assert {c.name: c.denied for c in row} == {c.name: approximately(against.get(c.name)) for c in row}
+            assert {p.name for p in reader.people(self.name) if p.hidden} == self.hidden
+            assert len(reader.denials(self.name)) == sum(map(len, self.denied.values()))
 
     with closing(store.open()) as writer, closing(store.open()) as reader:
         rules = settings(max_examples=25, stateful_step_count=15, deadline=None, database=None)

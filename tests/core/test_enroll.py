@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.fakes import face, looks, picture, quality
 from visage.core.answers import Enrollment, Outcome
 from visage.core.enroll import CROP_SIZE, LEAST_SIZE, SAME_PICTURE, Registrar, enroll, keepsake
+from visage.core.errors import NoPersonError
 from visage.core.recognize import Probe
-from visage.core.values import EnrollOptions, Face, Floats, Frame, Pixels
+from visage.core.values import EnrolledFace, EnrollOptions, Face, Floats, Frame, Person, Pixels
 from visage.sqlite.gallery import SqliteGallery
 
 ADA = picture(1)
@@ -166,6 +167,69 @@ def test_a_small_face_is_kept_as_it_is() -> None:
     left, top = np.round(found.landmarks[0] - points[0]).astype(int)
     assert np.array_equal(crop, ADA[top : top + crop.shape[0], left : left + crop.shape[1]])
     assert crop.shape[0] >= 80 * 2
+
+
+def denied(registrar: Registrar, person: Person) -> list[EnrolledFace]:
+    return registrar.gallery.denials("default", person.id)
+
+
+def test_a_face_is_kept_as_one_that_is_not_theirs(registrar: Registrar) -> None:
+    ada = enrolled(registrar, probe()).person
+    assert ada
+    small = replace(probe(picture(2)), quality=replace(quality(), size=LEAST_SIZE - 9, sharpness=0.0, yaw=80.0))
+    for called in ("Ada", ada.id):
+        done = enrolled(registrar, small, pixels=picture(2), name=called, options=EnrollOptions(deny=True))
+        assert (done.outcome, done.person, done.resembles) == (Outcome.DENIED, ada, None)
+        assert "not Ada" in done.detail
+    kept = denied(registrar, ada)
+    assert (kept[1].id, kept[0].source, kept[0].crop, kept[0].created) == (done.face_id, "Ada.jpg", b"a jpeg", 5.0)
+    assert np.array_equal(kept[0].vector, looks(picture(2)))
+    assert registrar.gallery.size("default") == 1
+
+
+def test_denied_a_second_time_it_is_kept_once(registrar: Registrar) -> None:
+    own = replace(registrar, new_id=lambda digest: digest[:32])
+    ada = enrolled(own, probe()).person
+    assert ada
+    deny = EnrollOptions(deny=True)
+    first, second = (enrolled(own, probe(picture(2)), pixels=picture(2), options=deny) for _ in range(2))
+    assert first == second
+    assert len(denied(own, ada)) == 1
+
+
+def test_who_is_not_enrolled_cannot_be_denied(registrar: Registrar) -> None:
+    enrolled(registrar, probe())
+    with pytest.raises(NoPersonError, match="Eve"):
+        enrolled(registrar, probe(), name="Eve", options=EnrollOptions(deny=True))
+    several = enrolled(registrar, probe(), probe(picture(2)), options=EnrollOptions(deny=True))
+    assert several.outcome is Outcome.SEVERAL_FACES
+
+
+def test_whoever_enrolls_a_face_that_was_denied_has_thought_better_of_it(registrar: Registrar) -> None:
+    ada = enrolled(registrar, probe()).person
+    assert ada
+    other = looks(picture(2))
+    for seed, vector in ((2, other), (3, near(other, 0.9)), (4, near(other, 0.999)), (5, looks(ADA))):
+        one = probe(picture(seed), vector=vector)
+        enrolled(registrar, one, pixels=picture(seed), options=EnrollOptions(deny=True))
+    assert len(denied(registrar, ada)) == 4
+    assert enrolled(registrar, probe(picture(2)), pixels=picture(2)).outcome is Outcome.ENROLLED
+    assert len(denied(registrar, ada)) == 2
+    assert enrolled(registrar, probe()).outcome is Outcome.DUPLICATE
+    assert [np.array_equal(kept.vector, near(other, 0.9)) for kept in denied(registrar, ada)] == [True]
+
+
+def test_nobody_is_warned_of_who_is_hidden_or_ruled_out(registrar: Registrar) -> None:
+    ada = enrolled(registrar, probe()).person
+    assert ada
+    registrar.gallery.hide("default", ada.id, True)
+    assert enrolled(registrar, probe(), name="Bo").resembles is None
+    registrar.gallery.hide("default", ada.id, False)
+    alike = near(looks(ADA), 0.95)
+    eve = probe(vector=alike)
+    enrolled(registrar, eve, pixels=picture(2), options=EnrollOptions(deny=True))
+    registrar.gallery.remove("default", registrar.gallery.person("default", "Bo").id)
+    assert enrolled(registrar, eve, pixels=picture(3), name="Eve").resembles is None
 
 
 def test_done_a_second_time_it_is_no_duplicate_of_itself(registrar: Registrar) -> None:

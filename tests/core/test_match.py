@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from tests.fakes import CARD, UNCALIBRATED
 from visage.core.errors import UsageError
-from visage.core.match import decide, probabilities, rule_for, with_probabilities
+from visage.core.match import Rule, decide, probabilities, rule_for, with_probabilities
 from visage.core.values import Candidate, MatchOptions
+
+AT_HALF = Rule(0.5, "given", limited=False, stranger_rate=0.01, enrolled=10)
 
 
 def candidates(*similarities: float) -> list[Candidate]:
@@ -78,6 +80,65 @@ def test_from_the_threshold_on_somebody_is_named() -> None:
     assert unnamed.nearest is not None
     assert unnamed.runner_up is not None
     assert (unnamed.nearest.similarity, unnamed.runner_up.similarity) == (0.4999, 0.4)
+
+
+def one(name: str, similarity: float, *, hidden: bool = False, denied: float | None = None) -> Candidate:
+    return Candidate(f"id of {name}", name, f"face of {name}", similarity, hidden, denied)
+
+
+def told(*found: Candidate, rule: Rule = AT_HALF) -> tuple[str | None, str | None, str | None, bool]:
+    """The names of match, nearest and runner-up, and whether somebody is withheld."""
+    verdict = decide(found, rule, CARD, 10)
+    match, nearest, runner_up = [m.name if m else None for m in (verdict.match, verdict.nearest, verdict.runner_up)]
+    return match, nearest, runner_up, verdict.withheld
+
+
+@pytest.mark.parametrize(
+    ("similarity", "denied", "passed_over"),
+    [(0.7, 0.8, True), (0.7, 0.7, True), (0.7, 0.69, False), (0.7, None, False), (0.4, 0.49, False), (0.4, 0.5, True)],
+)
+def test_whom_a_negative_example_speaks_against(similarity: float, denied: float | None, passed_over: bool) -> None:
+    """At least as similar as the person, and so similar that the two might be one."""
+    found = told(one("Ada", similarity, denied=denied), one("Bob", 0.3))
+    assert found[1:3] == (("Bob", None) if passed_over else ("Ada", "Bob"))
+
+
+def test_the_next_takes_the_place_of_who_is_passed_over() -> None:
+    left = [one("Bob", 0.7, denied=0.2), one("Eve", 0.6)]
+    assert told(one("Ada", 0.9, denied=0.95), *left) == ("Bob", "Bob", "Eve", False)
+    alone = decide(left, AT_HALF, CARD, 10)
+    assert decide([one("Ada", 0.9, denied=0.95), *left], AT_HALF, CARD, 10) == alone
+    assert told(one("Ada", 0.9, denied=0.95)) == (None, None, None, False)
+    assert told(one("Ada", 0.9, denied=0.95), one("Bob", 0.4)) == (None, "Bob", None, False)
+
+
+def test_with_nearest_a_negative_example_counts_from_any_similarity_on() -> None:
+    nearest = rule_for(CARD, MatchOptions(nearest=True), 10)
+    assert told(one("Ada", 0.2, denied=0.3), one("Bob", 0.1), rule=nearest)[0] == "Bob"
+
+
+def test_somebody_hidden_is_never_told() -> None:
+    ada = one("Ada", 0.8, hidden=True)
+    assert told(ada, one("Bob", 0.7)) == (None, None, None, True)
+    assert told(one("Bob", 0.9), ada, one("Eve", 0.6)) == ("Bob", "Bob", "Eve", False)
+    assert told(one("Bob", 0.9), ada) == ("Bob", "Bob", None, False)
+    assert told(one("Ada", 0.4, hidden=True), one("Bob", 0.3), one("Eve", 0.2)) == (None, "Bob", "Eve", False)
+    assert told(one("Ada", 0.4, hidden=True)) == (None, None, None, False)
+    nearest = rule_for(CARD, MatchOptions(nearest=True), 10)
+    assert told(one("Ada", 0.1, hidden=True), one("Bob", 0.0), rule=nearest) == (None, None, None, True)
+
+
+def test_who_is_hidden_and_ruled_out_is_passed_over() -> None:
+    assert told(one("Ada", 0.8, hidden=True, denied=0.9), one("Bob", 0.7)) == ("Bob", "Bob", None, False)
+
+
+def test_hidden_people_have_their_share_of_the_probability() -> None:
+    """Else somebody would seem surer to be it for somebody's being hidden."""
+    shown, hidden = (
+        decide([one("Bob", 0.7), one("Ada", 0.69, hidden=how)], AT_HALF, CARD, 10) for how in (False, True)
+    )
+    assert shown.match == hidden.match
+    assert (shown.runner_up is None, hidden.runner_up is None) == (False, True)
 
 
 def test_an_empty_gallery_names_nobody() -> None:

@@ -1,12 +1,13 @@
 """New vectors from kept crops: all at once or not at all, and near those of the photos."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.fakes import FakeEmbedder
-from visage import Engine, Person, StorageError, VisageError, load_settings, open_engine
+from visage import Engine, EnrollOptions, Person, StorageError, VisageError, load_settings, open_engine
 from visage.core.errors import GalleryError, OtherModelError
 from visage.core.kit import Kit
 from visage.core.migrate import migrate
@@ -57,6 +58,31 @@ def test_after_a_change_of_embedder_the_old_one_is_refused_and_the_new_one_finds
     assert [row[0].face_id for row in found] == [face.id for face in faces]
     with pytest.raises(OtherModelError, match="visage people migrate"):
         gallery.search("default", Embeddings(np.ones((1, 128), np.float32), enrolled.kit.card.name), 1)
+
+
+def test_negative_examples_get_new_vectors_as_well(enrolled: Engine, samples: Path) -> None:
+    gallery = enrolled.gallery()
+    obama, biden = gallery.person("default", "Obama"), gallery.person("default", "Biden")
+    box = enrolled.detect(str(samples / "biden.jpg")).sightings[0].face.box
+    denied = enrolled.enroll(str(samples / "biden.jpg"), "Obama", options=EnrollOptions(box=box, deny=True)).enrollment
+    assert denied
+    gallery.deny("default", obama.id, next(gallery.faces("default", biden.id)))
+    before = gallery.denials("default")
+    assert list(migrate(gallery, "default", enrolled.kit)) == [1, 2, 3]
+    after = gallery.denials("default")
+    assert [kept.id for kept in after] == [kept.id for kept in before]
+    assert min(float(old.vector @ new.vector) for old, new in zip(before, after, strict=True)) >= 0.99
+    list(migrate(gallery, "default", other_kit(enrolled, FakeEmbedder("other"))))
+    assert {(kept.model, kept.vector.shape) for kept in gallery.denials("default")} == {("other", (64,))}
+
+
+def test_a_negative_example_without_a_crop_is_counted_too(enrolled: Engine) -> None:
+    gallery = enrolled.gallery()
+    obama = gallery.person("default", "Obama")
+    kept = next(gallery.faces("default", gallery.person("default", "Biden").id))
+    gallery.deny("default", obama.id, replace(kept, id="f" * 32, crop=None))
+    with pytest.raises(GalleryError, match="1 faces in 'default' were enrolled without keeping a crop"):
+        next(migrate(gallery, "default", enrolled.kit))
 
 
 def test_an_error_on_the_way_changes_nothing(enrolled: Engine) -> None:

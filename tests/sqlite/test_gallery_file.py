@@ -298,6 +298,24 @@ def test_removing_faces_erases(path: Path, gallery: SqliteGallery) -> None:
     assert gallery.size("c") == 120
 
 
+@pytest.mark.parametrize("how", ["undeny", "remove", "remove faces"])
+def test_a_negative_example_is_erased_as_well(how: str, path: Path, gallery: SqliteGallery) -> None:
+    enrolled = crowd(gallery)
+    person = gallery.person("c", NAME)
+    given = face(998, crop=random.Random(8).randbytes(20_000), source=NAME)
+    gallery.deny("c", person.id, given)
+    assert traces(path, given)
+    if how == "undeny":
+        gallery.rename("c", person.id, "Xan")
+        assert gallery.undeny("c", [given.id]) == 1
+    elif how == "remove":
+        gallery.remove("c", person.id)
+    else:
+        gallery.remove_faces("c", [enrolled.id])
+    assert traces(path, given) == []
+    assert gallery.denials("c") == []
+
+
 def test_removing_erases_what_moved_between_pages(path: Path) -> None:
     """SQLite zeroes what it deletes, but may leave copies where it split a page: with this seed it does, in 3.40."""
     rng, names = random.Random(5), list[str]()

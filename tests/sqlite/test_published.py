@@ -67,6 +67,39 @@ def test_a_copy_answers_as_the_truth_does(truth: SqliteGallery, copy: PublishedG
         assert (given.id, given.person_id, given.model) == (kept.id, kept.person_id, kept.model)
 
 
+def test_a_copy_knows_who_is_hidden_and_who_a_face_is_not(
+    truth: SqliteGallery, copy: PublishedGallery, publisher: Publisher, store: Store, clock: Clock
+) -> None:
+    ada, bob = truth.person("c", "Ada"), truth.person("c", "Bob")
+    truth.hide("c", ada.id, True)
+    given = face(7)
+    for person in (ada, bob):
+        truth.deny("c", person.id, given)
+    truth.deny("c", bob.id, face(8))
+    publisher.step()
+    clock.now += EVERY
+    assert copy.people("c") == truth.people("c")
+    asked = probes(0, 3, 7, 8, 77)
+    assert copy.search("c", asked, 5) == truth.search("c", asked, 5)
+    assert copy.search("d", probes(9, model="other"), 1)[0][0].denied is None
+    kept = copy.denials("c", bob.id)
+    assert [one.id for one in kept] == [one.id for one in truth.denials("c", bob.id)]
+    assert [(one.crop, one.source, one.person_id) for one in kept] == [(None, "", bob.id)] * 2
+    assert (copy.size("c"), len(copy.denials("c"))) == (6, 3)
+    for secret in (b"secret", b"digest7", b"picture", given.landmarks.tobytes()[:16]):
+        assert secret not in store.get(KEY)
+
+    truth.undeny("c", [given.id])
+    truth.hide("c", ada.id, False)
+    publisher.step()
+    clock.now += EVERY
+    assert copy.search("c", asked, 5) == truth.search("c", asked, 5)
+    truth.remove("c", bob.id)
+    publisher.step()
+    clock.now += EVERY
+    assert copy.denials("c") == []
+
+
 def test_what_is_not_needed_is_not_published(truth: SqliteGallery, copy: PublishedGallery, store: Store) -> None:
     data = store.get(KEY)
     given = next(truth.faces("c"))
@@ -161,6 +194,9 @@ def test_it_only_reads(copy: PublishedGallery) -> None:
         lambda: copy.remove("c", ada.id),
         lambda: copy.remove_faces("c", ids[:1]),
         lambda: copy.move("c", ids[:1], "Eve"),
+        lambda: copy.hide("c", ada.id, True),
+        lambda: copy.deny("c", ada.id, face(7)),
+        lambda: copy.undeny("c", ids[:1]),
     ):
         with pytest.raises(GalleryError, match="published copy"):
             change()

@@ -77,6 +77,45 @@ def test_one_photo_enrolled_on_both_sides_is_one_face(source: SqliteGallery, tar
     assert target.person("c", "Eve").faces == 2
 
 
+def test_who_is_hidden_stays_so_and_negative_examples_come_along(source: SqliteGallery, target: SqliteGallery) -> None:
+    ada, bob = source.people("c")
+    source.hide("c", ada.id, True)
+    first, second = face(20), face(21)
+    source.deny("c", bob.id, first)
+    source.deny("c", ada.id, second)
+    assert copy_collection(source, target, "c", "d") == Copied(people=2, faces=4, skipped=0)
+    assert [(one.name, one.hidden) for one in target.people("d")] == [("Ada", True), ("Bob", False)]
+    assert [(one.id, one.crop, one.person_id) for one in target.denials("d")] == [
+        (second.id, b"jpeg", ada.id), (first.id, b"jpeg", bob.id),
+    ]  # fmt: skip
+    assert copy_collection(source, target, "c", "d") == Copied(people=0, faces=0, skipped=4)
+    assert len(target.denials("d")) == 2
+
+
+def test_who_is_hidden_on_one_side_is_hidden_on_both(source: SqliteGallery, target: SqliteGallery) -> None:
+    """So that one broken off halfway, started again, leaves nobody to be named who was not to be."""
+    copy_collection(source, target, "c", "c")
+    ada, bob = source.people("c")
+    source.hide("c", ada.id, True)
+    target.hide("c", bob.id, True)
+    assert copy_collection(source, target, "c", "c").skipped == 4
+    assert [one.hidden for one in target.people("c")] == [True, True]
+    assert [one.hidden for one in source.people("c")] == [True, False]
+
+
+def test_what_is_said_of_somebody_who_is_somebody_else_there_is_left_out(
+    source: SqliteGallery, target: SqliteGallery
+) -> None:
+    copy_collection(source, target, "c", "c")
+    bob = source.person("c", "Bob")
+    target.move("c", [one.id for one in target.faces("c", bob.id)], "Ada")
+    source.hide("c", bob.id, True)
+    source.deny("c", bob.id, face(20))
+    assert copy_collection(source, target, "c", "c") == Copied(people=0, faces=0, skipped=4)
+    assert [(one.name, one.hidden) for one in target.people("c")] == [("Ada", False)]
+    assert target.denials("c") == []
+
+
 def test_another_model_is_refused(source: SqliteGallery, target: SqliteGallery) -> None:
     target.add("c", "Ada", face(1, "other"))
     with pytest.raises(OtherModelError, match="visage people migrate"):

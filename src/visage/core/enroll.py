@@ -9,10 +9,10 @@ import numpy as np
 
 from visage.core.answers import Enrollment, Outcome
 from visage.core.errors import NoPersonError
-from visage.core.match import CANDIDATES
+from visage.core.match import CANDIDATES, is_ruled_out
 from visage.core.ports import Gallery
 from visage.core.recognize import Probe
-from visage.core.values import Embeddings, EnrolledFace, EnrollOptions, Floats, Frame, Person, Pixels
+from visage.core.values import Embeddings, EnrolledFace, EnrollOptions, Floats, Frame, Person, Pixels, Quality
 
 # Faces beyond these are often not recognized later. Chosen on LFW's training pictures, shrunk, blurred and turned:
 # docs/decisions/quality.md says what each costs.
@@ -52,24 +52,51 @@ def enroll(
     options: EnrollOptions,
     registrar: Registrar,
 ) -> Enrollment:
-    """Enroll the face in `frame` as `person`, which is (collection, name)."""
+    """Enroll the face in `frame` as `person`, which is (collection, name); or, with `options.deny`, keep it as an
+    example of who is not that person, however poor it is. found: where `options.box` is given, the face there alone.
+
+    Raises `NoPersonError` where nobody is called so who could be denied.
+    """
     collection, name = person
-    already = _person(registrar.gallery, collection, name)
-    if not found:
-        return Enrollment(Outcome.NO_FACE, "no face was found; give a photo that shows the face larger", already)
-    if len(found) > 1 and not options.largest:
-        detail = f"{len(found)} faces; crop the photo, or take the largest with --largest"
-        return Enrollment(Outcome.SEVERAL_FACES, detail, already)
-    probe = max(found, key=lambda p: p.face.area)
-    if not options.force and (poor := _poor(probe)):
-        return Enrollment(poor[0], f"{poor[1]} (--force enrolls it all the same)", already)
+    gallery = registrar.gallery
+    already = gallery.person(collection, name) if options.deny else _person(gallery, collection, name)
+    probe = _chosen(found, options)
+    if not isinstance(probe, Probe):
+        return Enrollment(*probe, already)
     digest = hashlib.sha256(frame.pixels.tobytes()).hexdigest()
     face_id = registrar.new_id(digest)
-    if already and (twin := _twin(registrar.gallery, already, probe, digest, face_id)):
+    if already and options.deny:
+        gallery.deny(collection, already.id, _record(face_id, digest, probe, frame, source, registrar))
+        return Enrollment(Outcome.DENIED, f"kept as a face that is not {already.name}", already, face_id)
+    if already and (twin := _twin(gallery, already, probe, digest, face_id)):
+        _take_back(gallery, already, probe)
         return Enrollment(Outcome.DUPLICATE, f"{name} is enrolled with this picture already ({twin.source})", already)
     resembles = _resembles(registrar, collection, name, probe)
+    enrolled = gallery.add(collection, name, _record(face_id, digest, probe, frame, source, registrar))
+    _take_back(gallery, enrolled, probe)
+    detail = f"enrolled, {enrolled.faces} face{'s' if enrolled.faces > 1 else ''} now"
+    if resembles:
+        detail += f"; looks like {resembles[0]} (similarity {resembles[1]:.2f}): the same person under two names?"
+    return Enrollment(Outcome.ENROLLED, detail, enrolled, face_id, resembles)
+
+
+def _chosen(found: Sequence[Probe], options: EnrollOptions) -> Probe | tuple[Outcome, str]:
+    """The face that is meant, or why there is none."""
+    if not found and options.box:
+        return Outcome.NO_FACE, "no face is at that place; take the box from an answer about this very photo or video"
+    if not found:
+        return Outcome.NO_FACE, "no face was found; give a photo that shows the face larger"
+    if len(found) > 1 and not options.largest:
+        return Outcome.SEVERAL_FACES, f"{len(found)} faces; crop the photo, or take the largest with --largest"
+    probe = max(found, key=lambda p: p.face.area)
+    if not options.force and not options.deny and (why := poor(probe.quality)):
+        return why[0], f"{why[1]} (--force enrolls it all the same)"
+    return probe
+
+
+def _record(face_id: str, digest: str, probe: Probe, frame: Frame, source: str, registrar: Registrar) -> EnrolledFace:
     crop, landmarks = keepsake(frame.pixels, probe.face.box, probe.face.landmarks)
-    face = EnrolledFace(
+    return EnrolledFace(
         id=face_id,
         person_id="",
         vector=probe.vector,
@@ -81,11 +108,6 @@ def enroll(
         quality=probe.quality,
         created=registrar.now(),
     )
-    enrolled = registrar.gallery.add(collection, name, face)
-    detail = f"enrolled, {enrolled.faces} face{'s' if enrolled.faces > 1 else ''} now"
-    if resembles:
-        detail += f"; looks like {resembles[0]} (similarity {resembles[1]:.2f}): the same person under two names?"
-    return Enrollment(Outcome.ENROLLED, detail, enrolled, face.id, resembles)
 
 
 def keepsake(pixels: Pixels, box: tuple[float, float, float, float], landmarks: Floats) -> tuple[Pixels, Floats]:
@@ -111,8 +133,8 @@ def _person(gallery: Gallery, collection: str, name: str) -> Person | None:
         return None
 
 
-def _poor(probe: Probe) -> tuple[Outcome, str] | None:
-    quality = probe.quality
+def poor(quality: Quality) -> tuple[Outcome, str] | None:
+    """Why a face is not good enough to be enrolled; None where it is."""
     if quality.size < LEAST_SIZE:
         return Outcome.TOO_SMALL, f"the face is {quality.size:.0f} pixels large, {LEAST_SIZE:.0f} are needed"
     if abs(quality.yaw) > LARGEST_YAW or abs(quality.pitch) > LARGEST_PITCH:
@@ -131,9 +153,18 @@ def _twin(gallery: Gallery, person: Person, probe: Probe, digest: str, own: str)
     return next(same, None)
 
 
+def _take_back(gallery: Gallery, person: Person, probe: Probe) -> None:
+    """What said that this very face is not the person's: whoever enrolls it as theirs has thought better of it."""
+    denied = gallery.denials(person.collection, person.id, crops=False)
+    same = [face.id for face in denied if float(face.vector @ probe.vector) > SAME_PICTURE]
+    if same:
+        gallery.undeny(person.collection, same, person_id=person.id)
+
+
 def _resembles(registrar: Registrar, collection: str, name: str, probe: Probe) -> tuple[str, float] | None:
     probes = Embeddings(probe.vector[None], registrar.model)
     for candidate in registrar.gallery.search(collection, probes, CANDIDATES)[0]:
-        if candidate.name != name and candidate.similarity >= registrar.threshold:
+        told = not candidate.hidden and not is_ruled_out(candidate, registrar.threshold)
+        if told and candidate.name != name and candidate.similarity >= registrar.threshold:
             return candidate.name, candidate.similarity
     return None

@@ -135,8 +135,7 @@ class Index:
         )  # below it, a face is neither its person's best nor its person one of k
         rows = rows[rough >= np.repeat(floors, np.diff(starts, append=len(rows)))]
 
-        exact = np.einsum("ij,j->i", self._vectors[rows].astype(np.float64), probe.astype(np.float64))
-        exact = np.clip(exact, -1, 1).astype(np.float32)
+        exact = similarities(self._vectors[rows], probe)
         best: dict[int, Hit] = {}
         for at in np.lexsort((self._faces[rows], self._people[rows], -exact)):
             person = int(self._people[rows[at]])
@@ -159,6 +158,13 @@ class Index:
             raise ValueError(f"vectors must be (n, d) float32, not {vectors.shape} {vectors.dtype}")
         if faces.shape != (len(vectors),) or people.shape != (len(vectors),):
             raise ValueError(f"{len(vectors)} vectors, but faces {faces.shape} and people {people.shape}")
+
+
+def similarities(vectors: Floats, probe: Floats) -> Floats:
+    """(n, d), (d,) -> (n,) cosines, each the same wherever its vector stands."""
+    cosines = np.einsum("ij,j->i", vectors.astype(np.float64), probe.astype(np.float64))
+    clipped: Floats = np.clip(cosines, -1, 1).astype(np.float32)
+    return clipped
 
 
 def _peaks(scores: Floats) -> Floats:

@@ -144,7 +144,7 @@ class Gallery(Protocol):
         """The names of those that have a face, sorted."""
 
     def people(self, collection: str) -> list[Person]:
-        """Everybody, by name without regard to case. Empty where the collection does not exist."""
+        """Everybody, hidden or not, by name without regard to case. Empty where the collection does not exist."""
 
     def population(self, collection: str) -> int:
         """How many people are enrolled."""
@@ -176,6 +176,24 @@ class Gallery(Protocol):
     def rename(self, collection: str, person_id: str, name: str) -> Person:
         """By id. Raises `NoPersonError`, and `UsageError` where the name is taken or none; to one's own is nothing."""
 
+    def hide(self, collection: str, person_id: str, hidden: bool) -> Person:
+        """Let a person no more be named, or (False) again; by id. They stay enrolled, and `people` lists them. What is
+        so already changes nothing. Raises `NoPersonError`."""
+
+    def deny(self, collection: str, person_id: str, face: EnrolledFace) -> None:
+        """Keep a negative example: this face is not that person. `size`, `faces` and `population` do not count it, and
+        it goes when the person goes, or when the face of that id is enrolled as theirs. The face's own person_id says
+        nothing; an id that is among the person's negative examples already changes nothing. Raises `NoPersonError`,
+        `OtherModelError`, `StorageError`."""
+
+    def denials(self, collection: str, person_id: str | None = None, *, crops: bool = True) -> list[EnrolledFace]:
+        """The negative examples of a person, or of everybody, in the order they came. Their person_id is that of the
+        person whom they are not; none where there is no such person. crops: read them too, where they are kept."""
+
+    def undeny(self, collection: str, face_ids: Sequence[str], *, person_id: str | None = None) -> int:
+        """Erase these negative examples, of one person or of whomever, as `remove` does; how many went. Those that are
+        not there are nothing."""
+
     def remove(self, collection: str, person_id: str) -> int:
         """Erase the person and all their faces from the disk; how many faces went. Raises `NoPersonError`.
 
@@ -189,22 +207,26 @@ class Gallery(Protocol):
     def covers(self, collection: str, person_ids: Sequence[str]) -> dict[str, str]:
         """Of each of these people who has a face with a crop, by person id, the id of the first such face."""
 
-    def move(self, collection: str, face_ids: Sequence[str], name: str) -> Person:
+    def move(self, collection: str, face_ids: Sequence[str], name: str, *, person_id: str | None = None) -> Person:
         """Make these faces those of the person of that name, who is made if need be; the person as they are then. Whom
-        no face is left goes. All or nothing. Raises `NoFaceError` where one is not there or none is named, and
-        `UsageError` for what is no name."""
+        no face is left goes, with their negative examples. All or nothing. Raises `NoFaceError` where one is not there
+        or none is named, and `UsageError` for what is no name.
+
+        person_id: the id of a person who is made, if that is a UUID in hex that nobody in the collection has."""
 
     def remove_faces(self, collection: str, face_ids: Sequence[str]) -> int:
         """Erase these faces from the disk, as `remove` does, and whom none is left; how many faces went. Those that are
         not there are nothing."""
 
     def replace_vectors(self, collection: str, face_ids: Sequence[str], vectors: Embeddings) -> None:
-        """Give every face of the collection a new vector, all at once. Raises `GalleryError` where face_ids are not
-        exactly the faces now enrolled; nothing is changed then, and it may be tried again with the faces reread."""
+        """Give every face of the collection and every negative example a new vector, all at once. Raises `GalleryError`
+        where face_ids are not exactly theirs now, each once; nothing is changed then, and it may be tried again with
+        the faces reread."""
 
     def search(self, collection: str, probes: Embeddings, k: int) -> list[list[Candidate]]:
         """For each probe the k most similar people (fewer where there are fewer), best first, each by their most
-        similar face. Exact. Raises `OtherModelError`."""
+        similar face. Exact. Hidden people are among them, and so are those a negative example speaks against: each
+        candidate says so. Raises `OtherModelError`."""
 
     def close(self) -> None:
         """Twice is once."""
@@ -289,6 +311,9 @@ class Queue(Protocol):
 
     def dead(self, limit: int = 100) -> list[DeadLetter]:
         """Dead letters, oldest first."""
+
+    def discard(self, ids: Sequence[str]) -> int:
+        """Delete dead letters for good; how many. An id that is not there is nothing."""
 
     def replay(self, ids: Sequence[str] | None = None) -> int:
         """Send dead letters again as new messages (None: all of them); how many. An id that is not there is nothing."""

@@ -109,6 +109,14 @@ class Finder:
         return kept
 
 
+def largest(faces: list[Face], limit: int) -> list[Face]:
+    """The `limit` largest faces, in the order they came in; all where it is 0."""
+    if not 0 < limit < len(faces):
+        return faces
+    order = sorted(range(len(faces)), key=lambda i: -faces[i].area)
+    return [faces[i] for i in sorted(order[:limit])]
+
+
 def _is_witnessed(face: Face, time: float, witnesses: Sequence[tuple[float, Face]]) -> bool:
     near = [other.box for when, other in witnesses if abs(when - time) <= NEARBY]
     boxes = np.array(near, np.float32).reshape(-1, 4)
@@ -186,6 +194,7 @@ def name(
             nearest=verdict.nearest,
             runner_up=verdict.runner_up,
             vector=probe.vector,
+            withheld=verdict.withheld,
         )
         for probe, verdict in zip(found, verdicts, strict=True)
     ]

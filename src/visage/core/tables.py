@@ -16,7 +16,8 @@ VectorRow = tuple[int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A row of the table. It exists as long as it has a face. size: faces; version: grows with every change."""
+    """A row of the table. It exists as long as it has a face. size: faces; version: grows with every change; denied:
+    the version that last changed its negative examples, 0 where it never had one."""
 
     number: int
     name: str
@@ -24,6 +25,7 @@ class Collection:
     dimension: int
     size: int
     version: int
+    denied: int = 0
 
 
 class Tables(Protocol):
@@ -72,8 +74,8 @@ class Tables(Protocol):
 
     def face_numbers(self, collection: Collection) -> NDArray[np.int64]: ...
 
-    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        """Face number -> person id, name, face id."""
+    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str, bool]]:
+        """Face number -> person id, name, face id, whether the person is hidden."""
         ...
 
     def changed(self, collection: Collection, since: int) -> int:
@@ -94,12 +96,30 @@ class Tables(Protocol):
 
     def rename(self, person: int, name: str) -> None: ...
 
+    def hide(self, person: int, *, hidden: bool) -> None: ...
+
+    def deny(self, collection: Collection, person: int, face: EnrolledFace) -> None:
+        """One more negative example of a person who has none of that id."""
+        ...
+
+    def denials(self, collection: Collection, person: int | None, *, crops: bool) -> list[EnrolledFace]:
+        """Negative examples of everybody or of one person, in the order they came."""
+        ...
+
+    def denied(self, collection: Collection) -> list[tuple[int, bytes]]:
+        """Of each negative example the number of its person, and its vector."""
+        ...
+
+    def undeny(self, collection: Collection, face_ids: Sequence[str], person: int | None) -> int:
+        """Erase negative examples of everybody or of one person; how many there were."""
+        ...
+
     def move(self, collection: Collection, face_ids: Sequence[str], person: int) -> None:
         """Make these faces those of that person."""
         ...
 
     def erase(self, person: int) -> None:
-        """With their faces and crops."""
+        """With their faces, crops and negative examples."""
         ...
 
     def erase_faces(self, collection: Collection, face_ids: Sequence[str]) -> None:
@@ -107,13 +127,16 @@ class Tables(Protocol):
         ...
 
     def drop_faceless(self, people: Sequence[int]) -> None:
-        """Erase those among these people who have no face."""
+        """Erase those among these people who have no face, with their negative examples."""
         ...
 
-    def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None: ...
+    def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None:
+        """Of faces and negative examples."""
+        ...
 
-    def bump(self, collection: Collection, faces: int) -> None:
-        """One more change, which brought so many faces; the collection goes with its last one."""
+    def bump(self, collection: Collection, *, faces: int, denied: bool) -> None:
+        """One more change, which brought so many faces; the collection goes with its last one. denied: it may have
+        changed negative examples."""
         ...
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from visage.core.errors import OtherModelError
+from visage.core.errors import NoPersonError, OtherModelError
 from visage.core.ports import Gallery
-from visage.core.values import EnrolledFace
+from visage.core.values import EnrolledFace, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def copy_collection(
     to_collection: str,
     told: Callable[[], None] = lambda: None,
 ) -> Copied:
-    """Add everybody in `from_collection` of `source` to `to_collection` of `target`, changing nobody who is there.
+    """Add everybody in `from_collection` of `source` to `to_collection` of `target`, changing nobody who is there, but
+    for this: who is hidden in one of the two is hidden then. Negative examples come along, uncounted.
 
     People are the same if their id is, and failing that if their name is. A face is there already, whosever it is, if
     its id is, or one found at the same place in the same photo. Ids are kept; only a person whose name is known in
@@ -58,7 +59,25 @@ def copy_collection(
             else:
                 skipped += 1
             told()
+        _copy_rest(source, from_collection, person, target, to_collection, names.get(person.id, person.name))
     return Copied(target.population(to_collection) - people, added, skipped)
+
+
+def _copy_rest(
+    source: Gallery, from_collection: str, person: Person, target: Gallery, to_collection: str, name: str
+) -> None:
+    """That the person is hidden, and who they are not; where all their faces are somebody else's, it is nobody's."""
+    denials = source.denials(from_collection, person.id)
+    if not (denials or person.hidden):
+        return
+    try:
+        theirs = target.person(to_collection, name)
+    except NoPersonError:
+        return
+    if person.hidden:
+        target.hide(to_collection, theirs.id, True)
+    for face in denials:
+        target.deny(to_collection, theirs.id, face)
 
 
 def _check_models(source: Gallery, target: Gallery, from_collection: str, to_collection: str) -> None:

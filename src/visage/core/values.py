@@ -116,12 +116,18 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person of the gallery and their enrolled face most similar to a probe. similarity: cosine, -1..1."""
+    """A person of the gallery and their enrolled face most similar to a probe.
+
+    similarity: cosine, -1..1. hidden: the person is not to be named. denied: the greatest similarity of the probe to a
+    face that is known not to be theirs (a negative example); None where there is no such face.
+    """
 
     person_id: str
     name: str
     face_id: str
     similarity: float
+    hidden: bool = False
+    denied: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,7 @@ class Sighting:
 
     match: the person the rule for "unknown" let through, else None. nearest and runner_up: the two most similar people
     whether or not the rule lets them through; None where the gallery has no such person. vector: (d,) float32, unit.
+    withheld: it is somebody who is hidden, so all three are None; a stranger it is not.
     """
 
     frame: int
@@ -151,6 +158,7 @@ class Sighting:
     nearest: Match | None = None
     runner_up: Match | None = None
     vector: Floats | None = None
+    withheld: bool = False
 
     @property
     def name(self) -> str:
@@ -173,13 +181,14 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody enrolled. faces: how many. created: seconds since 1970, UTC."""
+    """Somebody enrolled. faces: how many. created: seconds since 1970, UTC. hidden: not to be named."""
 
     id: str
     name: str
     collection: str
     faces: int
     created: float
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +218,7 @@ class JobKind(StrEnum):
     DETECT = "detect"
     COMPARE = "compare"
     ENROLL = "enroll"
+    BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,19 +270,28 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class EnrollOptions:
-    """How enrollment treats a photo: `largest` takes the largest of several faces, `force` takes poor faces too."""
+    """How enrollment treats a photo: `largest` takes the largest of several faces, `force` takes poor faces too.
+
+    box: take the face there instead (x1 y1 x2 y2, pixels of the upright frame), as an answer told it. frame: of a
+    video, the frame's index, as the answer told it; None is the first. deny: keep the face as an example of who is not
+    that person.
+    """
 
     largest: bool = False
     force: bool = False
+    box: tuple[float, float, float, float] | None = None
+    frame: int | None = None
+    deny: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work: what to do with one source (two for a comparison), in which collection.
 
-    name: whom to enroll. called: what the sources are called, where they are kept under other names; else empty. id:
-    the job's own, where it may be performed a second time after its worker died; else empty. Everything in it can be
-    written as JSON, so that it can travel through a queue.
+    name: whom to enroll. limit: only so many faces of each frame, the largest; 0: all. called: what the sources are
+    called, where they are kept under other names; else empty. id: the job's own, where it may be performed a second
+    time after its worker died; else empty. Everything in it can be written as JSON, so that it can travel through a
+    queue.
     """
 
     kind: JobKind
@@ -282,6 +301,7 @@ class Job:
     match: MatchOptions = field(default_factory=MatchOptions)
     sampling: Sampling = field(default_factory=Sampling)
     enroll: EnrollOptions = field(default_factory=EnrollOptions)
+    limit: int = 0
     called: tuple[str, ...] = ()
     id: str = ""
 

@@ -11,7 +11,7 @@ from visage.postgres.rows import PostgresTables
 from visage.postgres.schema import prepare
 
 # What removing somebody leaves dead rows in, the smallest first.
-_EMPTIED = ("visage.people", "visage.faces", "visage.crops", "visage.collections")
+_EMPTIED = ("visage.people", "visage.faces", "visage.denials", "visage.crops", "visage.collections")
 
 
 class PostgresGallery(TableGallery):

@@ -14,7 +14,7 @@ from visage.core.values import Embeddings, EnrolledFace, Person
 from visage.postgres.line import Db
 
 _PERSON = """SELECT p.number, p.id, p.name, c.name,
-    (SELECT count(*) FROM visage.faces WHERE person = p.number), p.created
+    (SELECT count(*) FROM visage.faces WHERE person = p.number), p.created, p.hidden
     FROM visage.people p JOIN visage.collections c ON c.number = p.collection"""
 _FACE = "SELECT f.number, f.id, p.id, f.vector, f.landmarks, f.source, f.digest, f.quality, f.created"
 _ROWS = 8192  # vectors read at a time
@@ -34,18 +34,18 @@ class PostgresTables:
         return [row[0] for row in self._rows("SELECT name FROM visage.collections")]
 
     def collection(self, name: str) -> Collection | None:
-        query = "SELECT number, name, model, dimension, size, version FROM visage.collections WHERE name = %s"
+        query = "SELECT number, name, model, dimension, size, version, denied FROM visage.collections WHERE name = %s"
         rows = self._rows(query, name)
         return Collection(*rows[0]) if rows else None
 
     def people(self, collection: Collection) -> list[Person]:
         # Counted before they are joined: a third of the time of the other way round.
-        query = """SELECT p.id, p.name, coalesce(f.faces, 0), p.created FROM visage.people p LEFT JOIN (
+        query = """SELECT p.id, p.name, coalesce(f.faces, 0), p.created, p.hidden FROM visage.people p LEFT JOIN (
                 SELECT person, count(*) AS faces FROM visage.faces WHERE collection = %s GROUP BY person
             ) f ON f.person = p.number WHERE p.collection = %s"""
         return [
-            Person(person_id, name, collection.name, faces, created)
-            for person_id, name, faces, created in self._rows(query, collection.number, collection.number)
+            Person(person_id, name, collection.name, faces, created, hidden)
+            for person_id, name, faces, created, hidden in self._rows(query, collection.number, collection.number)
         ]
 
     def population(self, collection: Collection) -> int:
@@ -91,10 +91,10 @@ class PostgresTables:
         rows = self._rows("SELECT number FROM visage.faces WHERE collection = %s", collection.number)
         return np.fromiter((row[0] for row in rows), np.int64)
 
-    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        query = """SELECT f.number, p.id, p.name, f.id FROM visage.faces f JOIN visage.people p ON p.number = f.person
-            WHERE f.number = ANY(%s)"""
-        return {number: (person, name, face) for number, person, name, face in self._rows(query, list(faces))}
+    def named(self, faces: Sequence[int]) -> dict[int, tuple[str, str, str, bool]]:
+        query = """SELECT f.number, p.id, p.name, f.id, p.hidden
+            FROM visage.faces f JOIN visage.people p ON p.number = f.person WHERE f.number = ANY(%s)"""
+        return {row[0]: row[1:] for row in self._rows(query, list(faces))}
 
     def changed(self, collection: Collection, since: int) -> int:
         query = "SELECT count(*) FROM visage.faces WHERE collection = %s AND changed > %s"
@@ -126,25 +126,39 @@ class PostgresTables:
         statement = """INSERT INTO visage.faces
             (collection, person, id, changed, vector, landmarks, source, digest, quality, created)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING number"""
-        source = face.source.encode("utf-8", "backslashreplace").decode()  # a file's name need not be Unicode
-        ((number,),) = self._rows(
-            statement,
-            collection.number,
-            person,
-            face.id,
-            collection.version + 1,
-            little_endian(face.vector),
-            little_endian(face.landmarks),
-            source.replace("\0", "\\x00"),  # PostgreSQL's texts hold none
-            face.digest,
-            json.dumps(asdict(face.quality)),
-            face.created,
-        )
+        key = (collection.number, person, face.id, collection.version + 1)
+        ((number,),) = self._rows(statement, *key, *_contents(face))
         if face.crop is not None:
             self._do("INSERT INTO visage.crops (face, jpeg) VALUES (%s, %s)", number, face.crop)
 
     def rename(self, person: int, name: str) -> None:
         self._do("UPDATE visage.people SET name = %s WHERE number = %s", name, person)
+
+    def hide(self, person: int, *, hidden: bool) -> None:
+        self._do("UPDATE visage.people SET hidden = %s WHERE number = %s", hidden, person)
+
+    def deny(self, collection: Collection, person: int, face: EnrolledFace) -> None:
+        statement = """INSERT INTO visage.denials
+            (collection, person, id, vector, landmarks, source, digest, quality, created, jpeg)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+        self._do(statement, collection.number, person, face.id, *_contents(face), face.crop)
+
+    def denials(self, collection: Collection, person: int | None, *, crops: bool) -> list[EnrolledFace]:
+        where, key = ("collection", collection.number) if person is None else ("person", person)
+        query = f"""{_FACE}, {"f.jpeg" if crops else "NULL"}
+            FROM visage.denials f JOIN visage.people p ON p.number = f.person WHERE f.{where} = %s ORDER BY f.number"""
+        return [face_of(collection.model, *row[1:]) for row in self._rows(query, key)]
+
+    def denied(self, collection: Collection) -> list[tuple[int, bytes]]:
+        query = "SELECT person, vector FROM visage.denials WHERE collection = %s ORDER BY number"
+        return [(person, vector) for person, vector in self._rows(query, collection.number)]
+
+    def undeny(self, collection: Collection, face_ids: Sequence[str], person: int | None) -> int:
+        statement = "DELETE FROM visage.denials WHERE collection = %s AND id = ANY(%s)"
+        values: tuple[object, ...] = (collection.number, list(face_ids))
+        if person is not None:
+            statement, values = f"{statement} AND person = %s", (*values, person)
+        return self._db.execute(statement.encode(), values).rowcount
 
     def move(self, collection: Collection, face_ids: Sequence[str], person: int) -> None:
         statement = "UPDATE visage.faces SET person = %s, changed = %s WHERE collection = %s AND id = ANY(%s)"
@@ -162,17 +176,19 @@ class PostgresTables:
         self._do(f"DELETE FROM visage.people WHERE number = ANY(%s) AND {faceless}", list(people))
 
     def replace_vectors(self, collection: Collection, face_ids: Sequence[str], vectors: Embeddings) -> None:
-        statement = "UPDATE visage.faces SET vector = %s, changed = %s WHERE collection = %s AND id = %s"
-        rows = zip(map(little_endian, vectors.vectors), face_ids, strict=True)
+        rows = [(little_endian(vector), collection.number, face)
+                for vector, face in zip(vectors.vectors, face_ids, strict=True)]  # fmt: skip
+        changed, key = f"changed = {collection.version + 1:d}", "WHERE collection = %s AND id = %s"
         with self._db.cursor() as cursor:
-            cursor.executemany(
-                statement, ((data, collection.version + 1, collection.number, face) for data, face in rows)
-            )
+            cursor.executemany(f"UPDATE visage.faces SET vector = %s, {changed} {key}".encode(), rows)
+            if collection.denied:
+                cursor.executemany(f"UPDATE visage.denials SET vector = %s {key}".encode(), rows)
         statement = "UPDATE visage.collections SET model = %s, dimension = %s WHERE number = %s"
         self._do(statement, vectors.model, vectors.vectors.shape[1], collection.number)
 
-    def bump(self, collection: Collection, faces: int) -> None:
-        statement = "UPDATE visage.collections SET version = version + 1, size = size + %s WHERE number = %s"
+    def bump(self, collection: Collection, *, faces: int, denied: bool) -> None:
+        also = ", denied = version + 1" if denied else ""
+        statement = f"UPDATE visage.collections SET version = version + 1, size = size + %s{also} WHERE number = %s"
         self._do(statement, faces, collection.number)
         if faces < 0:
             self._do("DELETE FROM visage.collections WHERE number = %s AND size = 0", collection.number)
@@ -184,3 +200,16 @@ class PostgresTables:
 
     def _do(self, statement: str, *values: object) -> None:
         self._db.execute(statement.encode(), values)
+
+
+def _contents(face: EnrolledFace) -> tuple[object, ...]:
+    """What is kept of a face beside ids and crop, in the order of the columns."""
+    source = face.source.encode("utf-8", "backslashreplace").decode()  # a file's name need not be Unicode
+    return (
+        little_endian(face.vector),
+        little_endian(face.landmarks),
+        source.replace("\0", "\\x00"),  # PostgreSQL's texts hold none
+        face.digest,
+        json.dumps(asdict(face.quality)),
+        face.created,
+    )

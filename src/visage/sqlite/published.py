@@ -1,6 +1,7 @@
 """The published gallery: one SQLite file of names and vectors in an object store, written by one, read by many.
 
-It holds no crops, no points, no qualities, and not where a face came from: what is not needed to recognize people.
+It holds who is hidden and who a face is not, but no crops, no points, no qualities, and not where a face came from:
+what is not needed to recognize people.
 """
 
 import sqlite3
@@ -13,18 +14,23 @@ from pathlib import Path
 from typing import NoReturn
 
 from visage.core.errors import GalleryError, NoGalleryError, NoObjectError, PublishedError, StorageError
-from visage.core.gallery import TableGallery, page
+from visage.core.gallery import TableGallery
+from visage.core.lookup import page
 from visage.core.ports import Gallery, Objects
 from visage.core.tables import Tables, little_endian
 from visage.core.values import EnrolledFace
 from visage.core.vectors import Vectors
 from visage.sqlite.faults import explained
 from visage.sqlite.rows import SqliteTables
-from visage.sqlite.schema import check, make_tables
+from visage.sqlite.schema import SCHEMA, check, upgrade
 
 EVERY = 2.0  # seconds, within which the store is not asked again whether there is a newer copy
 GRACE = 60.0  # seconds for which a copy is good when the store cannot be reached: removing somebody is a promise
 _TRIES = 3
+
+# What is not published of a face.
+_UNSAID = "landmarks, source, digest, quality, created"
+_BLANK = """x'', '', '', '{"size":0,"sharpness":0,"yaw":0,"pitch":0,"roll":0,"score":0}', 0"""
 
 
 def pack(gallery: Gallery, version: str) -> bytes:
@@ -35,7 +41,7 @@ def pack(gallery: Gallery, version: str) -> bytes:
     """
     for _ in range(_TRIES):
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-            make_tables(db)
+            upgrade(db)
             db.execute("CREATE TABLE published (version TEXT NOT NULL) STRICT")
             db.execute("INSERT INTO published VALUES (?)", (version,))
             db.execute("BEGIN")
@@ -60,20 +66,29 @@ def _pack_collection(db: sqlite3.Connection, gallery: Gallery, name: str) -> boo
                 models.add((face.model, len(face.vector)))
                 yield number, collection, people[face.person_id][0], face.id, little_endian(face.vector)
 
-    blank = '0, x\'\', \'\', \'\', \'{"size":0,"sharpness":0,"yaw":0,"pitch":0,"roll":0,"score":0}\', 0'
     db.executemany(
-        f"""INSERT INTO faces
-            (number, collection, person, id, vector, changed, landmarks, source, digest, quality, created)
-            VALUES (?, ?, ?, ?, ?, {blank})""",
+        f"""INSERT INTO faces (number, collection, person, id, vector, changed, {_UNSAID})
+            VALUES (?, ?, ?, ?, ?, 0, {_BLANK})""",
         rows(),
     )
+    denials = [face for face in gallery.denials(name, crops=False) if face.person_id in seen]
+    models.update((face.model, len(face.vector)) for face in denials)
     if len(models) > 1:
         return False
     for model, dimension in models:
-        size = _next(db, "faces") - first
-        db.execute("INSERT INTO collections VALUES (?, ?, ?, ?, ?, 0)", (collection, name, model, dimension, size))
-    kept = ((number, collection, who.id, who.name, who.created) for number, who in people.values() if who.id in seen)
-    db.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", kept)
+        row = (collection, name, model, dimension, _next(db, "faces") - first, bool(denials))
+        db.execute("INSERT INTO collections VALUES (?, ?, ?, ?, ?, 0, ?)", row)
+    kept = (
+        (number, collection, who.id, who.name, who.created, who.hidden)
+        for number, who in people.values()
+        if who.id in seen
+    )
+    db.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", kept)
+    db.executemany(
+        f"""INSERT INTO denials (collection, person, id, vector, {_UNSAID})
+            VALUES (?, ?, ?, ?, {_BLANK})""",
+        ((collection, people[face.person_id][0], face.id, little_endian(face.vector)) for face in denials),
+    )
     return True
 
 
@@ -94,7 +109,8 @@ def check_place(path: Path) -> None:
 
 
 class PublishedGallery(TableGallery):
-    """`core.ports.Gallery` for reading, from a copy held in memory: nobody's data touches this machine's disk.
+    """`core.ports.Gallery` for reading, from a copy held in memory: nobody's data touches this machine's disk. A copy
+    of an older schema is brought up to this one there.
 
     A use looks for a newer copy if the last look is `EVERY` seconds ago. Where the store cannot be reached the copy
     is good for `GRACE` seconds after the last look that succeeded; then it is dropped, and every use raises
@@ -190,8 +206,9 @@ def _open(data: bytes, place: str) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     try:
         db.deserialize(data)
+        if check(db, place) < SCHEMA:
+            upgrade(db)
         db.execute("PRAGMA query_only = ON")
-        check(db, place)
     except (sqlite3.Error, GalleryError):
         db.close()
         raise

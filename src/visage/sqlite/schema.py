@@ -8,12 +8,10 @@ from pathlib import Path
 from visage.core.errors import GalleryError, NoGalleryError, StorageError
 
 APPLICATION = 0x56534731  # "VSG1" in the file's header says that it is ours
-SCHEMA = 1
-
 # A collection exists as long as it has a face: it then has exactly one model. Its version counts its changes; `changed`
 # is the version that wrote a face's vector. Numbers are never given twice. Crops are apart so that reading the vectors
 # does not read them. wipe.owed counts removals whose traces may still be in the file.
-_TABLES = """
+_FIRST = """
 CREATE TABLE collections (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -56,6 +54,33 @@ CREATE TABLE wipe (owed INTEGER NOT NULL) STRICT;
 INSERT INTO wipe VALUES (0);
 """
 
+# Who is hidden, and who a face is not: negative examples, with their crops so that their vectors can be made anew.
+# collections.denied is the version that last changed them. A Visage of the first schema that has the file open goes on
+# undisturbed, and takes them along when it removes somebody.
+_SECOND = """
+ALTER TABLE people ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN denied INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE denials (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collections,
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    landmarks BLOB NOT NULL,
+    source TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    quality TEXT NOT NULL,
+    created REAL NOT NULL,
+    jpeg BLOB,
+    UNIQUE (person, id)
+) STRICT;
+CREATE INDEX denials_by_collection ON denials (collection);
+"""
+
+# A file of schema n has gone through the first n of these; a new one goes through all.
+_STEPS = (_FIRST, _SECOND)
+SCHEMA = len(_STEPS)
+
 
 def connect(path: Path, wait: float) -> sqlite3.Connection:
     """A connection to an existing file. wait: seconds to wait for a lock. Any thread may use it, one at a time."""
@@ -67,7 +92,8 @@ def connect(path: Path, wait: float) -> sqlite3.Connection:
 
 
 def prepare(path: Path, *, create: bool, portable: bool, wait: float) -> None:
-    """See to it that `path` is a gallery of this schema; where there is none, make one or raise `NoGalleryError`."""
+    """See to it that `path` is a gallery of this schema, bringing an older one up to it; where there is none, make one
+    or raise `NoGalleryError`."""
     if path.is_dir():
         raise GalleryError(f"{path}: it is a folder; name a file in it, such as {path / 'gallery.sqlite'}")
     if not path.exists():
@@ -81,7 +107,10 @@ def prepare(path: Path, *, create: bool, portable: bool, wait: float) -> None:
             if not create:
                 raise _none_yet(path)
             _create(db, portable=portable, wait=wait)
-        check(db, path)
+        if check(db, path) < SCHEMA:
+            db.execute("BEGIN IMMEDIATE")
+            upgrade(db)
+            db.execute("COMMIT")
     finally:
         db.close()
 
@@ -118,7 +147,7 @@ def _create(db: sqlite3.Connection, *, portable: bool, wait: float) -> None:
     """Make the tables, unless another process was faster."""
     db.execute("BEGIN IMMEDIATE")  # whatever fails from here on is undone as the connection is closed
     if _is_empty(db):
-        make_tables(db)
+        upgrade(db)
     db.execute("COMMIT")
     deadline = time.monotonic() + wait
     while not portable:
@@ -131,23 +160,27 @@ def _create(db: sqlite3.Connection, *, portable: bool, wait: float) -> None:
             time.sleep(0.01)
 
 
-def make_tables(db: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n")[:-1]:
-        db.execute(statement)
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring an empty database, or a gallery of an older schema, to this one; for one of this schema it is nothing."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for step in _STEPS[version:]:
+        for statement in step.split(";\n")[:-1]:
+            db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION}")
     db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
-def check(db: sqlite3.Connection, path: Path | str) -> None:
-    """Raises `GalleryError` where it is not a gallery, or made by a newer Visage. path: for the message."""
+def check(db: sqlite3.Connection, path: Path | str) -> int:
+    """The schema. Raises `GalleryError` where it is not a gallery, or made by a newer Visage. path: for the message."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION:
         raise GalleryError(f"{path}: an SQLite file, but not a gallery of Visage; name another file")
-    if version != SCHEMA:
+    if not 1 <= version <= SCHEMA:
         raise GalleryError(
             f"{path}: made by a newer Visage (schema {version}, this one knows {SCHEMA}); update Visage to open it"
         )
+    return int(version)
 
 
 def _none_yet(path: Path) -> NoGalleryError:
