@@ -16,6 +16,7 @@ from typing import Any
 
 from visage.core.answers import Outcome
 from visage.core.errors import MessageError, NoObjectError
+from visage.core.outcomes import names_in
 from visage.core.ports import Objects
 from visage.core.tickets import INDEX, Ticket, index_key, progress_key, result_key, ticket_from_text, ticket_key
 
@@ -24,6 +25,9 @@ _AT_ONCE = 16
 
 # Jobs that are done and whose summaries are kept in memory: the result of a long video is large.
 _REMEMBERED = 2000
+
+# Names that are told of a job that enrolled many.
+_MOST_NAMES = 100
 
 # What tells where a page ended; and an entry of the list.
 PLACE = "[0-9]{13}-[0-9a-f]{32}"
@@ -84,9 +88,8 @@ class JobList:
         result = self._json(result_key(job_id)) if version else None
         if result is None:
             return Summary(ticket, None, self._json(progress_key(job_id)))
-        answer = result.get("answer", {})
-        head = {name: value for name, value in result.items() if name != "answer"}
-        summary = Summary(ticket, head, None, _people(answer))
+        head = {name: value for name, value in result.items() if name not in {"answer", "report"}}
+        summary = Summary(ticket, head, None, _people(result))
         if version and head.get("status") == "done":
             self._remember(job_id, version, summary)
         return summary
@@ -111,7 +114,10 @@ def _place(ticket: Ticket) -> str:
     return found["place"] if found else ""
 
 
-def _people(answer: Mapping[str, Any]) -> tuple[str, ...]:
+def _people(result: Mapping[str, Any]) -> tuple[str, ...]:
+    if report := result.get("report"):
+        return tuple(names_in(report)[:_MOST_NAMES])
+    answer = result.get("answer", {})
     if enrollment := answer.get("enrollment"):
         added = enrollment["outcome"] in {Outcome.ENROLLED, Outcome.DUPLICATE}
         return (enrollment["person"]["name"],) if added and enrollment["person"] else ()

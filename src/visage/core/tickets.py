@@ -18,6 +18,19 @@ VERSION = 1
 INDEX = "jobs"
 _END = 10**13 - 1
 
+# What tickets say of enrollment only where it is not this.
+_LATER: dict[str, Any] = {"box": None, "frame": None, "deny": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of which job that is many jobs this is one. of: that job's id. rank: its place among the parts, from 0. then: the
+    id of the part that is to be sent when this one has ended, or nothing."""
+
+    of: str
+    rank: int
+    then: str
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -28,7 +41,7 @@ class Ticket:
     waits, or None. request: the id of the HTTP request, for the logs. owner: the account that asked, empty where there
     are no accounts. print: a hash of all that was asked, where the client gave an idempotency key; else empty. vectors:
     whether the result is to hold the faces' embeddings, which are kept of nobody who did not ask for them. created:
-    seconds since 1970.
+    seconds since 1970. part: None for a job that is asked for by itself.
     """
 
     id: str
@@ -40,6 +53,7 @@ class Ticket:
     print: str
     vectors: bool
     created: float
+    part: Part | None = None
 
 
 def input_key(ticket_id: str, number: int) -> str:
@@ -76,13 +90,22 @@ def try_key(ticket_id: str, number: int) -> str:
 
 def ticket_to_text(ticket: Ticket) -> str:
     """One line of JSON."""
-    return json.dumps({"visage": VERSION, **asdict(ticket), "job": job_to_json(ticket.job)}, separators=(",", ":"))
+    data = {"visage": VERSION, **asdict(ticket), "job": job_to_json(ticket.job)}
+    if ticket.part is None:
+        del data["part"]
+    return json.dumps(data, separators=(",", ":"))
 
 
 def job_to_json(job: Job) -> dict[str, Any]:
     """What is asked, without what the ticket says of it."""
     data = asdict(job)
     del data["called"], data["id"]
+    # Said only where it is asked for, so that older workers understand what they can do.
+    if not job.limit:
+        del data["limit"]
+    data["enroll"] = {
+        name: value for name, value in data["enroll"].items() if name not in _LATER or value != _LATER[name]
+    }
     return data
 
 
@@ -103,6 +126,7 @@ def ticket_from_text(text: str) -> Ticket:
             print=_text(data, "print"),
             vectors=_truth(data, "vectors"),
             created=float(data["created"]),
+            part=_part(data["part"]) if "part" in data else None,
         )
         if _read(ticket_to_text(ticket)) != data:
             raise MessageError("the message is no ticket: it says more or something else than a ticket does")
@@ -110,6 +134,8 @@ def ticket_from_text(text: str) -> Ticket:
         raise MessageError("the message is no ticket of this version of Visage") from error
     if not ID.fullmatch(ticket.id) or len(ticket.names) != len(ticket.job.sources):
         raise MessageError("the message is no ticket: its id or its names are none")
+    if ticket.part and not (ID.fullmatch(ticket.part.of) and ID.fullmatch(ticket.part.then or ticket.part.of)):
+        raise MessageError("the message is no ticket: it is part of no job")
     if list(ticket.job.sources) != [input_key(ticket.id, i) for i in range(len(ticket.names))]:
         raise MessageError("the message is no ticket: it asks for other jobs' files")
     return ticket
@@ -121,6 +147,11 @@ def result_of(ticket: Ticket, answer: Answer, finished: float) -> dict[str, Any]
     media = tuple(replace(one, source=names.get(one.source, one.source)) for one in answer.media)
     answer = replace(answer, media=media)
     return {**_head(ticket, "done", finished), "answer": answer_to_json(answer, vectors=ticket.vectors)}
+
+
+def report_of(ticket: Ticket, report: Mapping[str, Any], finished: float) -> dict[str, Any]:
+    """What is kept of a job that was many jobs."""
+    return {**_head(ticket, "done", finished), "report": dict(report)}
 
 
 def failure_of(ticket: Ticket, error: VisageError, finished: float) -> dict[str, Any]:
@@ -173,7 +204,26 @@ def _job(data: Mapping[str, Any]) -> Job:
             _count(sampling, "count"),
             keys=_truth(sampling, "keys"),
         ),
-        enroll=EnrollOptions(largest=_truth(enroll, "largest"), force=_truth(enroll, "force")),
+        enroll=_enroll({**_LATER, **enroll}),
+        limit=int(data.get("limit", 0)),
+    )
+
+
+def _part(data: Mapping[str, Any]) -> Part:
+    return Part(_text(data, "of"), int(data["rank"]), _text(data, "then"))
+
+
+def _enroll(data: Mapping[str, Any]) -> EnrollOptions:
+    box = None
+    if data["box"] is not None:
+        x1, y1, x2, y2 = (float(value) for value in data["box"])
+        box = (x1, y1, x2, y2)
+    return EnrollOptions(
+        largest=_truth(data, "largest"),
+        force=_truth(data, "force"),
+        box=box,
+        frame=_count(data, "frame"),
+        deny=_truth(data, "deny"),
     )
 
 

@@ -9,32 +9,10 @@ from pathlib import Path
 from visage.core.errors import NotFoundError, UnreadableError
 from visage.core.ports import Clip
 from visage.core.values import Frame, Media, Sampling
-from visage.media.kinds import DEMUXERS, HEAD_BYTES, Kind, kind_of
+from visage.media.kinds import DEMUXERS, HEAD_BYTES, PHOTO_SUFFIXES, VIDEO_SUFFIXES, Kind, kind_of
 from visage.media.limits import Limits
 from visage.media.photos import read_photo
 from visage.media.sampling import Sampler
-
-PHOTO_SUFFIXES = frozenset(
-    {
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".jfif",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".png",
-        ".tif",
-        ".tiff",
-        ".webp",
-    }
-)
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
-)
 
 
 class PhotoClip:

@@ -4,6 +4,29 @@ from enum import StrEnum
 
 HEAD_BYTES = 1024
 
+# How the names of photos and videos end, for who looks through folders.
+PHOTO_SUFFIXES = frozenset(
+    {
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
+)
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
+)
+
 
 class Kind(StrEnum):
     """A format that can be opened; the value is its name for messages."""

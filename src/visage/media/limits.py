@@ -20,7 +20,7 @@ class Limits:
         if size > self.bytes:
             raise TooLargeError(
                 source,
-                f"it has {_spelled(size)}; the limit is {_spelled(self.bytes)}. Make it smaller or raise the limit",
+                f"it has {spelled(size)}; the limit is {spelled(self.bytes)}. Make it smaller or raise the limit",
             )
 
     def check_pixels(self, source: str, width: int, height: int) -> None:
@@ -48,7 +48,7 @@ class Limits:
             )
 
 
-def _spelled(size: int) -> str:
+def spelled(size: int) -> str:
     """10_500_000 -> "10.5 MB"."""
     step = 0
     while step + 1 < len(_UNITS) and size >= 1000 ** (step + 1):

@@ -1,12 +1,13 @@
 // The dialog that adds many people: a folder with a folder of photos per person, sent in small batches one after the
-// other. What is done is done: it can be stopped, and gone on with, at any time.
+// other. What is done is done: it can be stopped, and gone on with, at any time. A ZIP, or a folder of the server, is
+// for another dialog.
 
 import { el, icon, Problem, session, words } from "./visage.js";
+import { addBulk, isZip, places } from "./people-bulk.js";
 import { counted, named } from "./people-parts.js";
 import { batch, sorted, TREE } from "./people-folder.js";
 import { enroll, told } from "./people-photos.js";
-
-const BADGES = { good: "good", same: "", bad: "warn" };
+import { Report } from "./people-report.js";
 
 /** A promise of whether anything was added. */
 export function addMany({ collection }) {
@@ -15,7 +16,7 @@ export function addMany({ collection }) {
 
 class Many {
   constructor(collection, resolve) {
-    Object.assign(this, { collection, photos: [], added: 0, ended: null });
+    Object.assign(this, { collection, photos: [], added: 0, ended: null, handed: null });
     this.build();
     document.body.append(this.box);
     const stay = (event) => this.ended && event.preventDefault();
@@ -30,10 +31,17 @@ class Many {
       this.ended?.abort();
       window.removeEventListener("beforeunload", stay);
       this.box.remove();
-      resolve(this.added > 0);
+      resolve(this.handed ?? this.added > 0);
+    });
+    this.box.addEventListener("dragover", (event) => event.preventDefault());
+    this.box.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer.files;
+      if (file && !this.ended && !this.photos.length) this.unzip(file);
     });
     this.box.showModal();
     this.show();
+    this.offer();
   }
 
   build() {
@@ -42,6 +50,15 @@ class Many {
     const example = el("pre", { class: "tree", "aria-label": "An example" }, TREE);
     const able = "webkitdirectory" in chooser;
     const choose = el("label", { class: "drop" }, icon("folder"), el("strong", {}, "Choose the folder"), chooser);
+    const zip = el("input", { type: "file", accept: ".zip,application/zip", class: "unseen", id: "zip" });
+    zip.addEventListener("change", () => this.unzip(zip.files[0]));
+    const packed = el(
+      "span",
+      {},
+      el("strong", {}, "Choose a ZIP of it"),
+      el("span", { class: "mouse" }, " or drop it here"),
+    );
+    const pack = el("label", { class: "drop" }, icon("upload"), packed, zip);
     const unable = el(
       "p",
       { class: "notice warn" },
@@ -49,7 +66,7 @@ class Many {
       "This browser cannot choose folders; use one on a computer.",
     );
     const hint = "A folder with one folder per person, called as the person is:";
-    this.first = el("div", { class: "stack" }, el("p", { class: "muted" }, hint), example, able ? choose : unable);
+    this.first = el("div", { class: "stack" }, el("p", { class: "muted" }, hint), example, able ? choose : unable, pack);
     this.said = el("div", { role: "status" });
     this.bar = el("progress", { max: 1, value: 0, "aria-label": "Photos done", hidden: true });
     this.largest = el("input", { type: "checkbox" });
@@ -61,23 +78,40 @@ class Many {
       el("label", { class: "choice" }, this.largest, "Where a photo shows several faces, take the largest"),
       el("label", { class: "choice" }, this.force, "Take small, blurred and turned faces too"),
     );
-    this.rows = el("tbody");
-    const head = ["Photo", "Person", "Outcome"].map((text) => el("th", { scope: "col" }, text));
-    this.bads = el("input", { type: "checkbox", onchange: () => this.filter() });
-    const only = el("label", { class: "choice small" }, this.bads, "Only those that were not added");
-    const table = el("table", { class: "report" }, el("thead", {}, el("tr", {}, head)), this.rows);
-    const scroll = el(
-      "div",
-      { class: "scroll report-box", tabindex: 0, role: "region", "aria-label": "Report" },
-      table,
-    );
-    this.report = el("div", { class: "stack", hidden: true }, only, scroll);
+    this.report = new Report();
     this.shut = el("button", { type: "button", class: "quiet", onclick: () => this.stop() });
     this.go = el("button", { type: "button", class: "primary", onclick: () => this.run() });
     const title = el("h2", { id: "many-title" }, "Add many people");
-    const parts = [title, this.first, this.said, this.bar, this.report, this.options];
+    const parts = [title, this.first, this.said, this.bar, this.report.element, this.options];
     const content = el("div", { class: "stack" }, parts, el("div", { class: "row end" }, this.shut, this.go));
     this.box = el("dialog", { class: "wide", "aria-labelledby": "many-title" }, content);
+  }
+
+  /** Folders of the server, where some may be read. */
+  async offer() {
+    const folders = (await places())?.folders;
+    if (!folders) return;
+    const list = el("datalist", { id: "server-folders" }, folders.map((name) => el("option", { value: name })));
+    const input = el("input", { name: "folder", list: "server-folders", autocomplete: "off", maxlength: 1000 });
+    const field = el("label", { class: "field" }, el("span", {}, "Or a folder on the server"), input);
+    const use = el("button", { type: "submit" }, "Use it");
+    const form = el("form", { class: "server" }, field, list, use);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.hand({ folder: input.value.trim() });
+    });
+    this.first.append(form);
+  }
+
+  unzip(file) {
+    if (isZip(file)) this.hand({ file });
+    else this.say("This is no ZIP. Pack the folder that holds the people's folders as a ZIP, or choose it.", "warn");
+  }
+
+  /** Let the other dialog go on with it. */
+  hand(source) {
+    this.handed = addBulk({ collection: this.collection, ...source });
+    this.box.close();
   }
 
   take(files) {
@@ -86,6 +120,7 @@ class Many {
     const most = session().maxUpload;
     for (const photo of photos)
       if (photo.file.size > most) this.settle(photo, { outcome: "failed", detail: "The file is too large." });
+    this.tell();
     const people = new Set(photos.map((photo) => photo.person)).size;
     const left = others ? ` ${counted(others, "other file")} left out.` : "";
     if (photos.length) this.say(`${counted(people, "person", "people")}, ${counted(photos.length, "photo")}.${left}`);
@@ -108,7 +143,6 @@ class Many {
     this.options.hidden = !all || running || (!waiting && !failed);
     this.bar.hidden = !running && all === waiting;
     this.bar.value = all ? (all - waiting) / all : 0;
-    this.report.hidden = all === waiting;
     this.go.hidden = running || (!waiting && !failed);
     this.go.textContent = waiting
       ? `${all === waiting ? "Add" : "Go on with"} ${counted(waiting, "photo")}`
@@ -122,7 +156,7 @@ class Many {
   }
 
   async run() {
-    if (!this.waiting.length) for (const photo of this.failed) this.unsettle(photo);
+    if (!this.waiting.length) for (const photo of this.failed) photo.outcome = null;
     this.ended = new AbortController();
     this.show();
     this.shut.focus();
@@ -131,6 +165,7 @@ class Many {
       for (let waiting; (waiting = this.waiting).length;) {
         this.count(waiting[0].person);
         await this.send(batch(waiting));
+        this.tell();
         this.show();
       }
     } catch (error) {
@@ -162,33 +197,13 @@ class Many {
 
   settle(photo, outcome) {
     photo.outcome = outcome;
-    const { kind, title, advice } = told(outcome);
     if (outcome.outcome === "enrolled") this.added += 1;
-    const mark = el("span", { class: `badge ${BADGES[kind]}` }, title);
-    const like = outcome.resembles
-      ? el("p", {}, "Looks like ", named(outcome.resembles.name), ": the same person under two names?")
-      : null;
-    const cells = [
-      el("bdi", {}, photo.file.name),
-      named(photo.person),
-      [mark, advice && kind === "bad" && el("p", { class: "muted small" }, advice), like],
-    ];
-    photo.row = el(
-      "tr",
-      { dataset: { kind } },
-      cells.map((cell) => el("td", {}, cell)),
-    );
-    photo.row.hidden = this.bads.checked && kind !== "bad";
-    this.rows.append(photo.row);
   }
 
-  unsettle(photo) {
-    photo.row.remove();
-    Object.assign(photo, { outcome: null, row: null });
-  }
-
-  filter() {
-    for (const row of this.rows.rows) row.hidden = this.bads.checked && row.dataset.kind !== "bad";
+  tell({ bads = false } = {}) {
+    const done = this.photos.filter((photo) => photo.outcome);
+    const rows = done.map(({ file, person, outcome }) => ({ ...outcome, source: file.name, name: person }));
+    this.report.fill(rows, { bads });
   }
 
   count(person) {
@@ -205,8 +220,7 @@ class Many {
     if (bad) text.push(` ${counted(bad, "photo")} could not be used.`);
     if (waiting) text.push(` ${counted(waiting, "photo")} not done yet.`);
     if (trouble && trouble.name !== "AbortError") text.push(` ${words(trouble)}`);
-    this.bads.checked = bad > 0;
-    this.filter();
+    this.tell({ bads: bad > 0 });
     this.say(text, bad || waiting ? "warn" : "good");
   }
 
