@@ -6,6 +6,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from visage.core.names import lookup_name
 from visage.core.ports import Gallery
@@ -14,6 +15,14 @@ from visage.web.problems import usage
 
 # A name without regard to case, by which people are sorted, and as it is, which tells two apart.
 Place = tuple[str, str]
+
+
+class Hidden(StrEnum):
+    """Whether those are listed whom nobody is told of."""
+
+    INCLUDE = "include"
+    ONLY = "only"
+    NO = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Directory:
         self._version = ""
         self._held: dict[str, list[tuple[Place, Person]]] = {}
 
-    def page(self, collection: str, part: str, limit: int, cursor: str | None) -> Page:
+    def page(self, collection: str, part: str, limit: int, cursor: str | None, hidden: Hidden = Hidden.INCLUDE) -> Page:
         """The next `limit` people with `part` in their name. A cursor tells the last name shown, so that who comes or
         goes shifts no page. Raises `Problem` 422 for one that is none."""
         part = unicodedata.normalize("NFC", part).strip().casefold()
@@ -43,6 +52,8 @@ class Directory:
         found = self._listed(collection)
         if part:
             found = [one for one in found if part in one[0][0]]
+        if hidden is not Hidden.INCLUDE:
+            found = [one for one in found if one[1].hidden is (hidden is Hidden.ONLY)]
         start = 0 if after is None else bisect.bisect_right(found, (after.casefold(), after), key=lambda one: one[0])
         people = [person for _, person in found[start : start + limit]]
         more = start + limit < len(found)

@@ -3,27 +3,26 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.erasure import Erased, Eraser
-from visage.core.errors import NoFaceError, NoPersonError
+from visage.core.audit import Action
 from visage.core.ports import Gallery
 from visage.core.values import Person
 from visage.core.wire import person_to_json, quality_to_json
 from visage.web import document
 from visage.web.asking import Service
+from visage.web.changes import Changes, person_by_id
 from visage.web.directory import Directory
+from visage.web.erasing import add_erasing
 from visage.web.people_types import (
     ChangeHeaders,
     CollectionList,
     CollectionOption,
-    ErasedOut,
     FacePath,
+    KeyHeaders,
     Merging,
     Moving,
     PeopleOptions,
@@ -32,14 +31,14 @@ from visage.web.people_types import (
     Renaming,
     WholePerson,
 )
-from visage.web.problems import Problem, usage
+from visage.web.problems import Problem
 
 
 def add_people(app: OpenAPI, service: Service) -> None:
     directory = Directory(service.gallery)
     _add_looking(app, service, directory)
     _add_changing(app, service)
-    _add_erasing(app, service, directory)
+    add_erasing(app, service, directory)
 
 
 def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
@@ -52,9 +51,10 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
     )
     def people(query: PeopleOptions) -> Response:
         collection = query.collection or service.collection
-        page = directory.page(collection, query.q, query.limit, query.cursor)
+        page = directory.page(collection, query.q, query.limit, query.cursor, query.hidden)
         covers = service.gallery().covers(collection, [person.id for person in page.people])
         rows = [{**person_to_json(person), "cover": covers.get(person.id)} for person in page.people]
+        service.journal.glanced(collection, [person.id for person in page.people])
         return jsonify(people=rows, next=page.following, total=page.total)
 
     @app.get(
@@ -65,7 +65,10 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
         responses=document.responses(401, 404, 422, s200=document.tagged(WholePerson)),
     )
     def person(path: PersonPath, query: CollectionOption) -> Response:
-        return _tagged(whole_person(service.gallery(), query.collection or service.collection, path.id))
+        collection = query.collection or service.collection
+        whole = whole_person(service.gallery(), collection, path.id)
+        service.journal.note(Action.LOOK, collection=collection, people=[whole["id"]], faces=whole["faces"])
+        return _tagged(whole)
 
     @app.get(
         "/v1/faces/<id>/crop",
@@ -75,9 +78,11 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
         responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin.")),
     )
     def face_crop(path: FacePath, query: CollectionOption) -> Response:
-        face = service.gallery().face(query.collection or service.collection, path.id)
+        collection = query.collection or service.collection
+        face = service.gallery().face(collection, path.id)
         if face.crop is None:
             raise Problem(404, "no picture is kept of this face")
+        service.journal.glanced(collection, [face.person_id])
         return Response(face.crop, content_type="image/jpeg")
 
     @app.get(
@@ -103,91 +108,70 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
 
 
 def _add_changing(app: OpenAPI, service: Service) -> None:
-    renaming = threading.Lock()  # between looking whether somebody is as they were, and changing them
+    changing = threading.Lock()  # between looking whether somebody is as they were, and changing them
+    once = service.journal.once
 
     @app.patch(
         "/v1/people/<id>",
         summary="Rename a person",
         operation_id="rename_person",
         security=document.KEYS,
-        responses=document.responses(401, 404, 412, 422, s200=WholePerson),
+        responses=document.responses(401, 404, 409, 412, 422, s200=WholePerson),
     )
     def rename_person(path: PersonPath, query: CollectionOption, header: ChangeHeaders, body: Renaming) -> Response:
-        gallery, collection = service.gallery(), query.collection or service.collection
-        with renaming:
-            if header.if_match is not None:
-                _check_unchanged(whole_person(gallery, collection, path.id))
-            person = gallery.rename(collection, path.id, body.name)
-        return _tagged(whole_person(gallery, collection, person.id))
+        changes = Changes(service, query.collection or service.collection)
+
+        def renamed() -> Response:
+            with changing:
+                if header.if_match is not None:
+                    _check_unchanged(whole_person(changes.gallery, changes.collection, path.id))
+                return _changed(changes, changes.rename(path.id, body.name))
+
+        return once(header.idempotency_key, renamed)
 
     @app.post(
         "/v1/people/<id>/merge",
         summary="Make two people one: all the faces are the other's then",
         operation_id="merge_people",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=WholePerson),
+        responses=document.responses(401, 404, 409, 422, s200=WholePerson),
     )
-    def merge_people(path: PersonPath, query: CollectionOption, body: Merging) -> Response:
-        gallery, collection = service.gallery(), query.collection or service.collection
-        one, other = person_by_id(gallery, collection, path.id), person_by_id(gallery, collection, body.into)
-        if one.id == other.id:
-            raise usage("into: it is the person themselves; name somebody else")
-        while faces := [face.id for face in gallery.faces(collection, one.id, crops=False)]:
-            other = gallery.move(collection, faces, other.name)  # until no other process has added one meanwhile
-        return _tagged(whole_person(gallery, collection, other.id))
+    def merge_people(path: PersonPath, query: CollectionOption, header: KeyHeaders, body: Merging) -> Response:
+        changes = Changes(service, query.collection or service.collection)
+        return once(header.idempotency_key, lambda: _changed(changes, changes.merge(path.id, body.into)))
 
     @app.post(
         "/v1/people/<id>/move",
         summary="Give some of a person's faces to somebody else, who may be new",
         operation_id="move_faces",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=WholePerson),
+        responses=document.responses(401, 404, 409, 422, s200=WholePerson),
     )
-    def move_faces(path: PersonPath, query: CollectionOption, body: Moving) -> Response:
-        gallery, collection = service.gallery(), query.collection or service.collection
-        person = person_by_id(gallery, collection, path.id)
-        theirs = {face.id for face in gallery.faces(collection, person.id, crops=False)}
-        if not theirs.issuperset(body.faces):
-            raise NoFaceError(f"not all of these are faces of {person.name!r}; nothing was moved")
-        return _tagged(whole_person(gallery, collection, gallery.move(collection, body.faces, body.name).id))
+    def move_faces(path: PersonPath, query: CollectionOption, header: KeyHeaders, body: Moving) -> Response:
+        changes = Changes(service, query.collection or service.collection)
+        return once(header.idempotency_key, lambda: _changed(changes, changes.move(path.id, body.faces, body.name)))
 
-
-def _add_erasing(app: OpenAPI, service: Service, directory: Directory) -> None:
-    def erased(erase: Callable[[Eraser], Erased]) -> Response:
-        try:
-            done = erase(Eraser(service.gallery(), service.inputs, service.outputs, service.reception.forget))
-        finally:
-            directory.forget()
-        return jsonify(erased=asdict(done))
-
-    @app.delete(
-        "/v1/people/<id>",
-        summary="Erase a person for good: faces, crops, and the kept jobs that name them",
-        operation_id="erase_person",
+    @app.post(
+        "/v1/people/<id>/hide",
+        summary="Hide a person: they stay enrolled, and are named to nobody",
+        operation_id="hide_person",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=ErasedOut),
+        responses=document.responses(401, 404, 409, 422, s200=WholePerson),
     )
-    def erase_person(path: PersonPath, query: CollectionOption) -> Response:
-        person = person_by_id(service.gallery(), query.collection or service.collection, path.id)
-        return erased(lambda eraser: eraser.person(person))
+    def hide_person(path: PersonPath, query: CollectionOption, header: KeyHeaders) -> Response:
+        changes = Changes(service, query.collection or service.collection)
+        return once(header.idempotency_key, lambda: _changed(changes, changes.hide(path.id, hidden=True)))
 
-    @app.delete(
-        "/v1/faces/<id>",
-        summary="Erase a face for good, with the job that enrolled it; with its last face a person goes",
-        operation_id="erase_face",
+    @app.post(
+        "/v1/people/<id>/unhide",
+        summary="Let a person who is hidden be named again",
+        operation_id="unhide_person",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=ErasedOut),
+        responses=document.responses(401, 404, 409, 422, s200=WholePerson),
     )
-    def erase_face(path: FacePath, query: CollectionOption) -> Response:
-        return erased(lambda eraser: eraser.face(query.collection or service.collection, path.id))
-
-
-def person_by_id(gallery: Gallery, collection: str, person_id: str) -> Person:
-    """By id alone: a name may be somebody's id. Raises `NoPersonError`."""
-    person = gallery.person(collection, person_id)
-    if person.id != person_id:
-        raise NoPersonError("there is no such person, or not any more")
-    return person
+    def unhide_person(path: PersonPath, query: CollectionOption, header: KeyHeaders) -> Response:
+        changes = Changes(service, query.collection or service.collection)
+        return once(header.idempotency_key, lambda: _changed(changes, changes.hide(path.id, hidden=False)))
 
 
 def whole_person(gallery: Gallery, collection: str, person_id: str) -> dict[str, Any]:
@@ -205,6 +189,10 @@ def whole_person(gallery: Gallery, collection: str, person_id: str) -> dict[str,
     ]
     cover = next((face["id"] for face in faces if face["crop"]), None)
     return {**person_to_json(person), "faces": len(faces), "cover": cover, "face_list": faces}
+
+
+def _changed(changes: Changes, person: Person) -> Response:
+    return _tagged(whole_person(changes.gallery, changes.collection, person.id))
 
 
 def _tag(person: dict[str, Any]) -> str:

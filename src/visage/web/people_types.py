@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from visage.web.answers import QualityOut, Shape
+from visage.web.directory import Hidden
 from visage.web.parameters import Parameters
 from visage.web.system_types import CollectionSize
 
@@ -30,6 +31,7 @@ class PeopleOptions(CollectionOption):
     cursor: Annotated[
         str | None, Field(max_length=4000, description="`next` of the page before; without it, the first page.")
     ] = None
+    hidden: Annotated[Hidden, Field(description="Whether to list those who are hidden too, or alone.")] = Hidden.NO
 
 
 class PersonPath(Parameters):
@@ -40,7 +42,21 @@ class FacePath(Parameters):
     id: Annotated[str, Field(description="The face's id.")]
 
 
-class ChangeHeaders(Parameters):
+class KeyHeaders(Parameters):
+    """The header that whatever changes something may have."""
+
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            alias="Idempotency-Key",
+            pattern="^[!-~]{1,255}$",
+            description="A text of your own for this request: asked again with it within a day, it gets the same "
+            "answer, and nothing is done twice.",
+        ),
+    ] = None
+
+
+class ChangeHeaders(KeyHeaders):
     if_match: Annotated[
         str | None,
         Field(alias="If-Match", description="The ETag of what was read: change nothing (412) if it is another by now."),
@@ -69,14 +85,15 @@ class Moving(Change):
 
 
 class SomebodyOut(Shape):
-    """Somebody enrolled. faces: how many. created: seconds since 1970. cover: the id of the first face that has a crop,
-    where there is one."""
+    """Somebody enrolled. faces: how many. created: seconds since 1970. hidden: they are recognized, and never named.
+    cover: the id of the first face that has a crop, where there is one."""
 
     id: str
     name: str
     collection: str
     faces: int
     created: float
+    hidden: bool
     cover: str | None
 
 

@@ -1,0 +1,44 @@
+"""The journal that the web tier keeps: what was changed, who did what, and what was answered."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from visage.core.audit import Audit
+from visage.core.audit_log import AuditLog
+from visage.core.history import History
+from visage.core.outcomes import Outcomes
+from visage.core.ports import Gallery
+from visage.core.reception import Reception
+from visage.core.repeats import Repeats
+from visage.core.values import JobKind
+from visage.settings import Settings
+from visage.web.journal import Journal
+from visage.wiring import open_objects
+
+
+def open_journal(
+    settings: Settings, gallery: Callable[[], Gallery], reception: Reception, outcomes: Outcomes, stack: ExitStack
+) -> Journal:
+    """Closed with the stack: what nobody waits for is written then at the latest."""
+    objects = open_objects(settings.journal_url)
+
+    def ended(job: str) -> Mapping[str, Any] | None:
+        result = reception.result(job)
+        if result is not None:
+            return result
+        ticket = reception.ticket(job)
+        if ticket is None:
+            return {}
+        return reception.result(job) if ticket.job.kind is JobKind.BULK and outcomes.fold(ticket) else None
+
+    history = History(objects, gallery, ended=ended, now=time.time, new_id=_new_id)
+    audit = Audit(objects, now=time.time, new_id=_new_id)
+    stack.callback(audit.close)
+    return Journal(history, audit, AuditLog(objects, time.time), Repeats(objects, time.time), time.time)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
