@@ -9,7 +9,7 @@ export function isVideo(file) {
 }
 
 /**
- * The answer about a file. options: of the query. sent: told how much has gone, 0 to 1. state: told how its job stands.
+ * The answer about a file, and the id of its job: {answer, job}. options: of the query. sent: told how much has gone, 0 to 1. state: told how its job stands.
  * Throws Problem.
  */
 export async function ask(file, options, { sent = () => {}, state = () => {}, signal } = {}) {
@@ -19,7 +19,8 @@ export async function ask(file, options, { sent = () => {}, state = () => {}, si
   form.append(later ? "video" : "image", file, file.name);
   const headers = later ? { Prefer: "respond-async" } : {};
   const told = await upload(`/v1/recognize?${options}`, form, { headers, progress: sent, signal });
-  return told.answer ?? (await follow(told.job.id, state, signal)).answer;
+  const { answer } = told.answer ? told : await follow(told.job.id, state, signal);
+  return { answer, job: told.job.id };
 }
 
 /** What needs no sending to know that it will not do. Throws Problem. */

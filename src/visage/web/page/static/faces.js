@@ -1,12 +1,10 @@
-// One face of an answer: its crop, its name and how sure that is, why, and a way to add whoever it is.
+// One face of an answer: its crop, its name and how sure that is, and why.
 
-import { api, confirmDialog, el, formatPercent, icon, promptDialog, session, toast, words } from "./visage.js";
-import { follow } from "./asking.js";
+import { el, formatPercent, icon } from "./visage.js";
 
 const CROP = 160;
 const AROUND = 0.3;
 export const AS_ENROLLED = 0.6; // how much the crops that are kept of enrolled faces have around them
-const FORGIVABLE = new Set(["too small", "too blurred", "extreme pose"]);
 
 /** How likely, in words: 0.97 -> "very likely". */
 export function likely(probability) {
@@ -59,6 +57,7 @@ function reasons(face, { rule, models }, crop, collection) {
   fact("Next best", second ? `${second.name}, similarity ${second.similarity.toFixed(3)}` : "nobody else is known");
   fact("This picture", quality(face.quality));
   fact("Models", [models.detector, models.embedder].filter(Boolean).join(" and "));
+  if (rule?.gallery) fact("Gallery", `${rule.enrolled.toLocaleString()} face${rule.enrolled === 1 ? "" : "s"}, version ${rule.gallery}`);
   return el("div", { class: "stack reasons" }, nearest && pair(face, nearest, crop, collection),
     nearest && rule && scale(nearest.similarity, rule.threshold), el("dl", { class: "facts small" }, facts));
 }
@@ -93,40 +92,4 @@ function quality({ size, sharpness, yaw, pitch }) {
   if (Math.abs(yaw) > 30) faults.push("it is turned to the side");
   if (Math.abs(pitch) > 30) faults.push("it looks up or down");
   return faults.length ? `${faults.join(", ")}: that makes it harder` : "good: large, sharp and from the front";
-}
-
-/** A button that adds whoever it is; null for who may not. photo: a promise of a File. added: told the person. */
-export function adder(photo, collection, added) {
-  if (!session().can("enroll")) return null;
-  const button = el("button", { type: "button", class: "small" }, icon("person-add"), "Add as a new person…");
-  button.addEventListener("click", async () => {
-    const name = await promptDialog({ title: "Who is this?", label: "Name", action: "Add" });
-    if (!name) return;
-    button.disabled = true;
-    try {
-      const person = await enroll(name, await photo(), collection);
-      if (person) added(person);
-    } catch (error) {
-      toast(words(error), "bad");
-    } finally {
-      button.disabled = false;
-    }
-  });
-  return button;
-}
-
-async function enroll(name, photo, collection, force = false) {
-  const form = new FormData();
-  form.append("name", name);
-  form.append("photo", photo, photo.name);
-  const told = await api("POST", `/v1/people?${new URLSearchParams({ collection, largest: "true", force: String(force) })}`, { form });
-  const found = told.photos?.[0] ?? (await follow(told.jobs[0].id)).answer.enrollment;
-  if (found.outcome === "enrolled") return { name, ...(told.person ?? found.person) };
-  if (!force && FORGIVABLE.has(found.outcome)) {
-    const title = "This picture may not do";
-    const sure = await confirmDialog({ title, text: `${found.detail} Add it all the same?`, action: "Add it" });
-    return sure ? enroll(name, photo, collection, true) : null;
-  }
-  toast(found.detail, "bad");
-  return null;
 }

@@ -1,8 +1,9 @@
 // A video and who is in it: a line of time for each person, on which a click seeks.
 
-import { el, formatDuration, formatTime, toast } from "./visage.js";
-import { AS_ENROLLED, adder, blank, cropOf, sureness, why } from "./faces.js";
-import { fileOf, unshown } from "./photo.js";
+import { el, formatDuration, formatTime } from "./visage.js";
+import { correctors, placeOf } from "./corrections.js";
+import { AS_ENROLLED, blank, cropOf, sureness, why } from "./faces.js";
+import { unshown } from "./photo.js";
 
 /** The player, while the video is being looked at: {figure, video, shown}. */
 export function player(file, url) {
@@ -19,28 +20,29 @@ export function player(file, url) {
   return { figure, video, shown };
 }
 
-/** What stands under the player. */
-export async function filmAnswer({ figure, video, shown }, file, url, answer, collection) {
+/** What stands under the player. context: of `correctors`. */
+export async function filmAnswer({ figure, video, shown }, url, context) {
   const can = await shown;
+  const { answer } = context;
   const length = answer.media[0].duration || (can && video.duration) || 1;
   const seek = (time) => {
     if (!can) return;
     video.currentTime = time;
     figure.scrollIntoView({ block: "nearest" });
   };
-  const rows = answer.people.map((person) => rowOf(person, { answer, length, seek, file, collection }));
+  const rows = answer.people.map((person) => rowOf(person, { length, seek, context }));
   const list = el("ul", { class: "lines" }, rows.map(({ row }) => row));
   const ends = el("div", { class: "ends muted small number", "aria-hidden": "true" }, el("span", {}, "0:00"), el("span", {}, formatTime(length)));
   if (can) {
     const move = () => list.style.setProperty("--at", String(Math.min(1, video.currentTime / length)));
-    video.addEventListener("timeupdate", move);
-    video.addEventListener("seeking", move);
+    video.ontimeupdate = video.onseeking = move; // in place of those of an answer before it was put right
     stills(url, rows);
   }
   return el("div", { class: "stack film" }, list, rows.length > 0 && ends);
 }
 
-function rowOf(person, { answer, length, seek, file, collection }) {
+function rowOf(person, { length, seek, context }) {
+  const { answer, collection } = context;
   const known = person.person_id !== null;
   const seen = person.intervals.reduce((sum, [start, end]) => sum + Math.max(end - start, 0.1), 0);
   const name = el("span", { class: "name" }, known ? person.name : "Unknown");
@@ -51,15 +53,8 @@ function rowOf(person, { answer, length, seek, file, collection }) {
     if (event.target === track) seek(((event.clientX - track.getBoundingClientRect().left) / track.clientWidth) * length);
   });
   const made = { person, spot, still: null };
-  const more = el("div", { class: "row more" }, why(person.best, answer, () => (made.still ? copyOf(made.still) : blank()), collection));
-  made.row = el("li", { class: known ? "" : "unknown" }, spot, el("div", { class: "words" }, name, said), track, more);
-  made.ready = () => {
-    if (known) return;
-    const button = adder(() => fileOf(made.still, file.name), collection, (added) => {
-      toast(`${added.name} is known from now on. Ask again about the video to see them named.`, "good");
-    });
-    if (button) more.prepend(button);
-  };
+  const more = el("div", { class: "row more" }, correctors(person.best, context), why(person.best, answer, () => (made.still ? copyOf(made.still) : blank()), collection));
+  made.row = el("li", { class: known ? "" : "unknown", dataset: { place: placeOf(person.best, answer) } }, spot, el("div", { class: "words" }, name, said), track, more);
   return made;
 }
 
@@ -85,7 +80,6 @@ async function stills(url, rows) {
     const size = { width: video.videoWidth, height: video.videoHeight };
     row.still = cropOf(video, size, best.box_ratio, AS_ENROLLED, 512);
     row.spot.replaceWith(cropOf(video, size, best.box_ratio));
-    row.ready();
   }
   video.removeAttribute("src");
 }

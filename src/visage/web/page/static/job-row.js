@@ -3,7 +3,13 @@
 import { sentence } from "./text.js";
 import { el, formatDate, formatDuration, icon } from "./visage.js";
 
-const KINDS = { recognize: "Recognize", detect: "Find faces", compare: "Compare", enroll: "Add a person" };
+const KINDS = {
+  recognize: "Recognize",
+  detect: "Find faces",
+  compare: "Compare",
+  enroll: "Add a person",
+  bulk: "Add many people",
+};
 const STATES = {
   queued: ["Waiting", "", "clock"],
   running: ["Running", "accent", "retry"],
@@ -72,6 +78,7 @@ export class JobRow {
       detect: "The faces were looked for.",
       compare: "The photos were compared.",
       enroll: "The photo was of no use, so nobody was added.",
+      bulk: "No photo was of use, so nobody was added.",
     };
     return [el("p", { class: "muted" }, nobody[kind] ?? "It is done.")];
   }
@@ -135,6 +142,7 @@ function pace(known, { progress, at }) {
 
 function picture(job) {
   const blank = (symbol) => el("div", { class: "thumb blank" }, icon(symbol));
+  if (job.kind === "bulk") return blank("folder");
   if (!job.names.length || VIDEO.test(job.names[0])) return blank(job.names.length ? "video" : "jobs");
   const shown = el("img", { class: "thumb", alt: "", loading: "lazy", decoding: "async", width: 64, height: 64 });
   shown.addEventListener("error", () => shown.replaceWith(blank("picture")), { once: true });

@@ -1,9 +1,22 @@
 // What changes somebody: other name, merged into another, faces moved, erased. Each asks first, does it, and says what
 // was done; each is a promise of the result, or of null where it was given up or refused.
 
-import { api, dialog, el, icon, toast, words } from "./visage.js";
+import { api, dialog, el, icon, session, toast, words } from "./visage.js";
 import { address, counted, named } from "./people-parts.js";
 import { nameField } from "./people-names.js";
+import { undoing } from "./undo.js";
+
+/** Say what was done to a person, with the way back. Once it was gone, the document hears of it: "undone". */
+export async function did(text, person, collection) {
+  const query = { collection: collection || session().collection, person: person.id, limit: 1 };
+  let change = null;
+  try {
+    [change] = (await api("GET", address("/v1/history", query))).changes;
+  } catch {
+    // It is done all the same, and in the history.
+  }
+  toast(text, "good", undoing(change?.id, () => document.dispatchEvent(new Event("undone"))));
+}
 
 function resource(person, collection, verb = "") {
   return address(`/v1/people/${encodeURIComponent(person.id)}${verb}`, { collection });
@@ -36,12 +49,30 @@ export async function rename(person, collection) {
     if (!form || name === person.name) return null;
     try {
       const done = await renamed(person, name, collection);
-      toast(`${person.name} is called ${done.name} now.`, "good");
+      did(`${person.name} is called ${done.name} now.`, done, collection);
       return done;
     } catch (error) {
       trouble = words(error);
     }
   }
+}
+
+/** Let people not be named any more, or again; how many. */
+export async function hide(people, collection, hidden) {
+  let [done, last] = [0, null];
+  try {
+    for (const person of people.filter((one) => one.hidden !== hidden)) {
+      last = await api("POST", resource(person, collection, hidden ? "/hide" : "/unhide"));
+      done += 1;
+    }
+  } catch (error) {
+    toast(words(error), "bad");
+  }
+  const who = done === 1 ? last.name : counted(done, "person", "people");
+  const text = hidden ? `${who} hidden: nobody is told that name.` : `${who} shown again.`;
+  if (done === 1) did(text, last, collection);
+  else if (done) toast(text, "good");
+  return done;
 }
 
 /** Make several people one; who is left. */
@@ -70,7 +101,9 @@ export async function merge(people, collection) {
     for (const person of people.filter((one) => one.id !== into)) {
       left = await api("POST", resource(person, collection, "/merge"), { json: { into } });
     }
-    toast(`${left.name} has ${counted(left.faces, "face")} now.`, "good");
+    const text = `${left.name} has ${counted(left.faces, "face")} now.`;
+    if (people.length === 2) did(text, left, collection);
+    else toast(text, "good");
   } catch (error) {
     toast(words(error), "bad");
   }
@@ -91,7 +124,7 @@ export async function moveFaces(person, faces, collection) {
   try {
     const json = { faces: faces.map((face) => face.id), name };
     const owner = await api("POST", resource(person, collection, "/move"), { json });
-    toast(`${counted(faces.length, "face")} moved to ${owner.name}.`, "good");
+    did(`${counted(faces.length, "face")} moved to ${owner.name}.`, owner, collection);
     return owner;
   } catch (error) {
     toast(words(error), "bad");

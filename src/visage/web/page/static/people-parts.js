@@ -42,12 +42,12 @@ export function portrait(faceId, collection, alt = "") {
 
 /**
  * What is selected, as a Map by id, and the bar that appears while something is. Buttons in the bar that need more than
- * one, or exactly one, say so in data-needs: "one" or "several".
+ * one, or exactly one, say so in data-needs: "one" or "several". shown: called with the selection when it changes.
  */
 export class Selection extends Map {
-  constructor(bar, noun, many) {
+  constructor(bar, noun, many, shown = () => {}) {
     super();
-    Object.assign(this, { bar, noun, many });
+    Object.assign(this, { bar, noun, many, shown });
     bar.querySelector("[data-clear]").addEventListener("click", () => this.clear());
     document.addEventListener("keydown", (event) => {
       if (
@@ -83,5 +83,6 @@ export class Selection extends Map {
     for (const button of this.bar.querySelectorAll("[data-needs]")) {
       button.hidden = button.dataset.needs === "one" ? this.size !== 1 : this.size < 2;
     }
+    this.shown(this);
   }
 }

@@ -2,7 +2,8 @@
 
 import { api, el, icon, session, words } from "./visage.js";
 import { address, counted, empty, named, personPath, portrait, Selection } from "./people-parts.js";
-import { erase, merge, rename } from "./people-change.js";
+import { erase, hide, merge, rename } from "./people-change.js";
+import { Changes } from "./history.js";
 import { addPhotos } from "./people-add.js";
 import { addMany } from "./people-many.js";
 
@@ -18,7 +19,11 @@ const state = document.getElementById("state");
 const here = new URLSearchParams(location.search);
 
 const mayEnroll = session().can("enroll");
-const selection = mayEnroll ? new Selection(document.getElementById("selection"), "person", "people") : null;
+const bar = document.getElementById("selection");
+const selection = mayEnroll ? new Selection(bar, "person", "people", hiding) : null;
+const past = document.getElementById("history");
+const opener = document.getElementById("history-open");
+const everybody = document.getElementById("show-hidden");
 
 let collection = here.get("collection") ?? "";
 let next = null;
@@ -38,13 +43,15 @@ async function load(onward = false) {
   const q = search.value.trim();
   busy = true;
   try {
-    const path = address("/v1/people", { q, collection, limit: PAGE, cursor: onward ? next : "" });
+    const hidden = everybody.checked ? "include" : "";
+    const path = address("/v1/people", { q, collection, hidden, limit: PAGE, cursor: onward ? next : "" });
     const answer = await api("GET", path, { signal });
     if (!onward) grid.replaceChildren();
     grid.append(...answer.people.map(card));
     next = answer.next;
     state.replaceChildren();
     tell(answer.total, q);
+    if (!answer.total && !q && !everybody.checked) await tellHidden(signal);
   } catch (error) {
     if (error.name === "AbortError") return;
     next = null;
@@ -69,6 +76,19 @@ function tell(total, q) {
   found.textContent = total ? `${counted(total, "person", "people")}${q ? " found" : ""}${rest}` : "";
 }
 
+/** Nobody is shown: perhaps everybody is hidden. */
+async function tellHidden(signal) {
+  const path = address("/v1/people", { collection, hidden: "only", limit: 1 });
+  const { total } = await api("GET", path, { signal });
+  if (!total) return;
+  document.getElementById("tools").hidden = false;
+  const show = () => everybody.click();
+  const title = el("h2", {}, "Everybody here is hidden");
+  const text = `${counted(total, "person", "people")} whom nobody is told of.`;
+  const button = el("button", { type: "button", onclick: show }, "Show them");
+  state.replaceChildren(empty("hide", title, el("p", { class: "muted" }, text), button));
+}
+
 function card(person) {
   const link = el(
     "a",
@@ -78,11 +98,11 @@ function card(person) {
       "span",
       { class: "text" },
       named(person.name),
-      el("span", { class: "muted small" }, counted(person.faces, "face")),
+      el("span", { class: "muted small" }, counted(person.faces, "face"), person.hidden && ", hidden"),
     ),
   );
   const pick = selection ? el("label", { class: "pick" }, selection.checkbox(person, `Select ${person.name}`)) : null;
-  return el("li", { class: "person", dataset: { id: person.id } }, link, pick);
+  return el("li", { class: person.hidden ? "person hidden" : "person", dataset: { id: person.id } }, link, pick);
 }
 
 function first() {
@@ -161,7 +181,26 @@ async function many() {
 function changed() {
   selection?.clear();
   collections();
+  if (!past.hidden) log.load();
   return again();
+}
+
+/** Of those who are selected: the buttons that would change something. */
+function hiding(people) {
+  const hidden = [...people.values()].map((person) => person.hidden);
+  document.getElementById("hide").hidden = hidden.every(Boolean);
+  document.getElementById("unhide").hidden = !hidden.some(Boolean);
+}
+
+let log = null;
+
+/** Open or close the panel of what was changed. */
+function showPast() {
+  const open = opener.getAttribute("aria-expanded") !== "true";
+  opener.setAttribute("aria-expanded", String(open));
+  past.hidden = !open;
+  if (open && !log) log = new Changes(past, { collection, changed });
+  if (open) log.load();
 }
 
 /** Do it to those who are selected, and show what came of it. */
@@ -178,6 +217,8 @@ search.addEventListener("input", () => {
 chooser.addEventListener("change", () => {
   selection?.clear();
   collection = chooser.value === session().collection ? "" : chooser.value;
+  if (log) Object.assign(log, { collection });
+  if (!past.hidden) log.load();
   again();
 });
 more.addEventListener("click", async () => {
@@ -186,10 +227,18 @@ more.addEventListener("click", async () => {
   await load(true);
   grid.children[before]?.querySelector("a").focus();
 });
+everybody.addEventListener("change", () => {
+  selection?.clear();
+  load();
+});
+opener.addEventListener("click", showPast);
+document.addEventListener("undone", changed);
 document.getElementById("add")?.addEventListener("click", add);
 document.getElementById("many")?.addEventListener("click", many);
 document.getElementById("rename")?.addEventListener("click", () => act(([person]) => rename(person, collection)));
 document.getElementById("merge")?.addEventListener("click", () => act((people) => merge(people, collection)));
+document.getElementById("hide")?.addEventListener("click", () => act((people) => hide(people, collection, true)));
+document.getElementById("unhide")?.addEventListener("click", () => act((people) => hide(people, collection, false)));
 document.getElementById("erase")?.addEventListener("click", () => act((people) => erase(people, collection)));
 
 collections();

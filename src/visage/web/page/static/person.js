@@ -2,7 +2,8 @@
 
 import { api, el, formatDate, Problem, session, toast, words } from "./visage.js";
 import { address, counted, empty, named, personPath, portrait, Selection } from "./people-parts.js";
-import { erase, eraseFaces, moveFaces, renamed } from "./people-change.js";
+import { did, erase, eraseFaces, hide, moveFaces, renamed } from "./people-change.js";
+import { Changes } from "./history.js";
 import { addPhotos } from "./people-add.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -22,6 +23,7 @@ const FAIR = 0.3;
 
 let person = null;
 let version = null;
+const past = new Changes(document.getElementById("history"), { collection, person: id, changed: load });
 
 async function load() {
   try {
@@ -31,6 +33,7 @@ async function load() {
     page.hidden = true;
     trouble.replaceChildren(failed(error));
   }
+  past.load();
 }
 
 /** The person as the service has them now, and the ETag that says which state that is. */
@@ -53,6 +56,11 @@ function show() {
   const others = document.getElementById("of");
   others.hidden = !collection;
   others.textContent = collection;
+  document.getElementById("is-hidden").hidden = !person.hidden;
+  if (selection) {
+    document.getElementById("hide").hidden = person.hidden;
+    document.getElementById("unhide").hidden = !person.hidden;
+  }
   selection?.clear();
   trouble.replaceChildren();
   page.hidden = false;
@@ -88,7 +96,7 @@ function judged({ size, sharpness, yaw, pitch, score }) {
 function failed(error) {
   const gone = error instanceof Problem && error.status === 404;
   const title = gone ? "This person is not here any more" : "That did not work";
-  const text = gone ? "They were deleted, or merged into somebody else." : words(error);
+  const text = gone ? "They were deleted, or merged into somebody else. What can be undone of it is below." : words(error);
   const back = el("a", { class: "button primary", href: address("/people", { collection }) }, "To all people");
   return empty(gone ? "question" : "warning", el("h1", {}, title), el("p", { class: "lead" }, text), back);
 }
@@ -113,7 +121,7 @@ async function save() {
     await renamed(person, name, collection, version);
     edit(false);
     await load();
-    toast("Renamed.", "good");
+    did("Renamed.", person, collection);
   } catch (error) {
     if (error.status !== 412) {
       document.getElementById("rename-said").textContent = words(error);
@@ -148,6 +156,12 @@ document.getElementById("rename-cancel")?.addEventListener("click", () => edit(f
 document
   .getElementById("add")
   ?.addEventListener("click", async () => (await addPhotos({ collection, person })) && load());
+document.addEventListener("undone", load);
+const looks = document.getElementById("looks");
+if (looks) looks.href = address("/system", { person: id });
+for (const [button, hidden] of Object.entries({ hide: true, unhide: false })) {
+  document.getElementById(button)?.addEventListener("click", async () => (await hide([person], collection, hidden)) && load());
+}
 document.getElementById("move")?.addEventListener("click", move);
 document
   .getElementById("erase-faces")

@@ -1,7 +1,8 @@
 // A photo and who is in it: boxes and names on the picture, and a list beside it.
 
-import { el, toast } from "./visage.js";
-import { AS_ENROLLED, adder, blank, cropOf, sureness, why } from "./faces.js";
+import { el } from "./visage.js";
+import { correctors, placeOf } from "./corrections.js";
+import { AS_ENROLLED, blank, cropOf, sureness, why } from "./faces.js";
 
 /** The picture alone, while it is being looked at: {figure, image, shown}. shown: a promise of whether it can be. */
 export function preview(file, url) {
@@ -17,16 +18,18 @@ export function unshown(figure, text) {
   figure.replaceChildren(el("p", { class: "muted" }, text));
 }
 
-/** Puts boxes on the figure; what stands beside it. */
-export async function photoAnswer({ figure, image, shown }, file, answer, collection) {
+/** Puts boxes on the figure, in place of those of before; what stands beside it. context: of `correctors`. */
+export async function photoAnswer({ figure, image, shown }, context) {
   const can = await shown;
+  const { answer } = context;
+  for (const box of figure.querySelectorAll(".box")) box.remove();
   const faces = [...answer.faces].sort((one, other) => one.box[0] - other.box[0]);
   const size = { width: image.naturalWidth, height: image.naturalHeight };
   const items = faces.map((face) => {
     const box = can ? boxOf(face) : null;
     if (box) figure.append(box);
     const crop = (around) => (can ? cropOf(image, size, face.box_ratio, around) : blank());
-    return itemOf(face, { answer, box, crop, collection, photo: () => photoOf(face, faces, can ? image : null, size, file) });
+    return itemOf(face, context, box, crop);
   });
   return el("ul", { class: "faces" }, items);
 }
@@ -39,42 +42,18 @@ function boxOf(face) {
   return el("div", { class: kind, style, "aria-hidden": "true" }, tag);
 }
 
-function itemOf(face, { answer, box, crop, collection, photo }) {
+function itemOf(face, context, box, crop) {
+  const { answer, collection } = context;
   const name = el("span", { class: "name" }, face.match ? face.name : "Unknown");
   const said = el("span", { class: "muted small" }, sureness(face));
   const pick = el("button", { type: "button", class: "pick" }, crop(), el("span", { class: "words" }, name, said));
-  const item = el("li", {}, pick, el("div", { class: "row more" }, why(face, answer, () => crop(AS_ENROLLED), collection)));
+  const more = el("div", { class: "row more" }, correctors(face, context), why(face, answer, () => crop(AS_ENROLLED), collection));
+  const item = el("li", { dataset: { place: placeOf(face, answer) } }, pick, more);
   const lit = (on) => box?.classList.toggle("lit", on);
   for (const [event, on] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]]) {
     item.addEventListener(event, () => lit(on));
   }
   pick.addEventListener("click", () => box?.scrollIntoView({ block: "nearest" }));
   box?.addEventListener("click", () => pick.focus());
-  if (!face.match) {
-    const button = adder(photo, collection, (person) => {
-      name.textContent = person.name;
-      said.textContent = "added just now; known from the next picture on";
-      if (box) box.querySelector(".tag").textContent = person.name;
-      box?.classList.remove("unknown");
-      button.remove();
-      toast(`${person.name} is known from now on.`, "good");
-      pick.focus();
-    });
-    if (button) item.querySelector(".more").prepend(button);
-  }
   return item;
-}
-
-/** The photo to enroll: the file itself where nobody else is in it, else the part around this face. */
-async function photoOf(face, faces, image, size, file) {
-  if (faces.length === 1 || !image) return file;
-  const [x1, y1, x2, y2] = face.box;
-  const side = Math.round(Math.min(1024, Math.max(x2 - x1, y2 - y1) * 2.4));
-  return fileOf(cropOf(image, size, face.box_ratio, 0.7, side), file.name);
-}
-
-/** A canvas as a JPEG. */
-export async function fileOf(canvas, name) {
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
-  return new File([blob], `${name.replace(/\.[^.]*$/, "")}-face.jpg`, { type: "image/jpeg" });
 }

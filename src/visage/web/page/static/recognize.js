@@ -60,16 +60,24 @@ function cardOf(file) {
   const status = statusOf(film);
   body.append(view.figure, status.box);
 
+  let shown = status.box;
+  /** place: of the face that was just put right, to be gone on with. */
+  const show = async (answer, job, place = null) => {
+    const context = { answer, job, collection, corrected: (now, at) => show(now, job, at) };
+    const found = film ? await filmAnswer(view, url, context) : await photoAnswer(view, context);
+    const text = summary(answer);
+    const next = el("div", { class: "stack found" }, el("p", { class: "summary" }, text), hints(answer), found);
+    shown.replaceWith(next);
+    shown = next;
+    byId("said").textContent = `${file.name}: ${text}`;
+    if (place !== null) (next.querySelector(`[data-place="${place}"]`) ?? next).querySelector("button")?.focus();
+  };
+
   const look = async () => {
     if (ended.signal.aborted) return;
     try {
-      const answer = await ask(file, query, { sent: status.sent, state: status.state, signal: ended.signal });
-      const found = film
-        ? await filmAnswer(view, file, url, answer, collection)
-        : await photoAnswer(view, file, answer, collection);
-      const text = summary(answer);
-      status.box.replaceWith(el("div", { class: "stack found" }, el("p", { class: "summary" }, text), hints(answer), found));
-      byId("said").textContent = `${file.name}: ${text}`;
+      const { answer, job } = await ask(file, query, { sent: status.sent, state: status.state, signal: ended.signal });
+      await show(answer, job);
     } catch (error) {
       if (error.name === "AbortError") return;
       const { box, retry } = failure(error, file);

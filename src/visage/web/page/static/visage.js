@@ -110,15 +110,20 @@ export function icon(name) {
   return svg;
 }
 
-/** Say something in passing. kind: "info", "good" or "bad". */
-export function toast(text, kind = "info") {
+/** Say something in passing. kind: "info", "good" or "bad". offer: {label, act}, a button with what it does. */
+export function toast(text, kind = "info", offer = null) {
   const symbol = { good: "check", bad: "warning" }[kind] ?? "info";
   const close = el("button", { class: "quiet round", type: "button", "aria-label": "Close" }, icon("close"));
-  const made = el("div", { class: `toast ${kind}` }, icon(symbol), el("p", {}, text), close);
+  const more = offer && el("button", { class: "quiet small", type: "button" }, offer.label);
+  const made = el("div", { class: `toast ${kind}` }, icon(symbol), el("p", {}, text), more, close);
   const gone = () => made.remove();
   close.addEventListener("click", gone);
+  more?.addEventListener("click", () => {
+    gone();
+    offer.act();
+  });
   document.getElementById("toasts").append(made);
-  setTimeout(gone, kind === "bad" ? 12000 : 6000);
+  setTimeout(gone, kind === "bad" || offer ? 12000 : 6000);
 }
 
 /** Ask before something is done; a promise of true or false. danger: it cannot be undone. */

@@ -1,0 +1,130 @@
+// Unknown: who was seen and matched nobody, a card for each; named, put aside, or told apart.
+
+import { api, el, icon, session, words } from "./visage.js";
+import { address, counted, empty } from "./people-parts.js";
+import { Stranger } from "./unknown-card.js";
+
+const PAGE = 24;
+
+const byId = (id) => document.getElementById(id);
+const [list, more, state, found, filter, chooser] = ["strangers", "more", "state", "found", "filter", "collection"].map(byId);
+const here = new URLSearchParams(location.search);
+
+let collection = here.get("collection") ?? "";
+let next = null;
+let total = 0;
+let request = null;
+let busy = false;
+
+const chosen = () => filter.querySelector(":checked").value;
+
+// More is asked for before its button comes into sight.
+const bottom = new IntersectionObserver(([seen]) => seen.isIntersecting && !busy && load(true), { rootMargin: "400px" });
+
+/** The first page of those who are chosen, or the next one. */
+async function load(onward = false) {
+  request?.abort();
+  request = new AbortController();
+  const { signal } = request;
+  busy = true;
+  try {
+    const cursor = onward ? next : "";
+    const path = address("/v1/unknown", { state: chosen(), collection, limit: PAGE, cursor });
+    const page = await api("GET", path, { signal });
+    if (!onward) list.replaceChildren();
+    list.append(...page.clusters.map((one) => new Stranger(one, { collection, gone, anew }).element));
+    next = page.next;
+    total = page.total;
+    tell(page);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    next = null;
+    state.replaceChildren(failed(error));
+  } finally {
+    if (!signal.aborted) {
+      list.setAttribute("aria-busy", "false");
+      busy = false;
+      more.hidden = next === null;
+      // Looked at anew, for it may be in sight still, and then nothing would tell.
+      bottom.unobserve(more);
+      bottom.observe(more);
+    }
+  }
+}
+
+function tell({ enabled, days }) {
+  byId("tools").hidden = !enabled;
+  state.replaceChildren(...(enabled ? (total ? [] : [nobody(days)]) : [off()]));
+  said();
+}
+
+function said() {
+  const shown = list.children.length;
+  const rest = shown < total ? `; ${shown.toLocaleString()} shown` : "";
+  found.textContent = total ? `${counted(total, "person", "people")}${rest}` : "";
+  found.hidden = !total;
+}
+
+function off() {
+  const text = "Visage can keep the faces that match nobody for some days, put together by who they are, to be named here.";
+  const how = el("p", { class: "muted" }, "Whoever runs it switches that on with a number of days, as in ", el("code", {}, "VISAGE_UNKNOWN_DAYS=30"), ".");
+  return empty("unknown", el("h2", {}, "Unknown faces are not kept"), el("p", { class: "lead" }, text), how);
+}
+
+function nobody(days) {
+  const kept = counted(days, "day");
+  const [title, text] = {
+    new: ["Nobody is unknown", `Who matches nobody in a photo or video waits here for ${kept} to be named.`],
+    ignored: ["Nobody is ignored", "Whom you ignore is kept here, and does not come back among the new ones."],
+    "not-a-face": ["Nothing is here", "What was taken for a face and is none is kept here, so that it does not come back."],
+  }[chosen()];
+  const go = chosen() === "new" && session().can("recognize") && el("a", { class: "button primary", href: "/" }, icon("face"), "Recognize photos");
+  return empty("unknown", el("h2", {}, title), el("p", { class: "lead" }, text), go);
+}
+
+function failed(error) {
+  const button = el("button", { type: "button", onclick: () => load() }, icon("retry"), "Try again");
+  return el("div", { class: "notice bad", role: "alert" }, icon("warning"), el("div", {}, el("p", {}, words(error)), el("p", {}, button)));
+}
+
+/** A card has done its service; the next one is gone on with. */
+function gone(element) {
+  const after = element.nextElementSibling ?? element.previousElementSibling;
+  element.remove();
+  total -= 1;
+  if (!list.children.length) return anew();
+  said();
+  (after?.querySelector("input") ?? after?.querySelector("button") ?? byId("title")).focus();
+}
+
+/** Everything from the start: what changed one card may have changed others. */
+async function anew() {
+  history.replaceState(null, "", address("/unknown", { state: chosen() === "new" ? "" : chosen(), collection }));
+  await load();
+  byId("title").focus({ preventScroll: true });
+}
+
+async function collections() {
+  const own = session().collection;
+  const { collections: known } = await api("GET", "/v1/collections").catch(() => ({ collections: [] }));
+  const names = [...new Set([own, collection || own, ...known.map((one) => one.name)])];
+  if (names.length < 2) return;
+  chooser.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+  chooser.value = collection || own;
+  chooser.parentElement.hidden = false;
+}
+
+function begin() {
+  const asked = [...filter.querySelectorAll("input")].find((one) => one.value === here.get("state"));
+  if (asked) asked.checked = true;
+  filter.addEventListener("change", anew);
+  chooser.addEventListener("change", () => {
+    collection = chooser.value === session().collection ? "" : chooser.value;
+    anew();
+  });
+  more.addEventListener("click", () => busy || load(true));
+  collections();
+  load();
+}
+
+begin();

@@ -1,0 +1,254 @@
+"""/v1/unknown: who was seen and matched nobody; naming them, putting them aside, and erasing them for good."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi3.openapi import OpenAPI
+
+from visage.core.audit import Action
+from visage.core.change import ChangeKind
+from visage.core.errors import NoFaceError, UsageError
+from visage.core.inbox import Inbox
+from visage.core.somebody import Cluster
+from visage.core.steps import Denied, Elsewhere
+from visage.core.unknown import State
+from visage.core.wire import person_to_json
+from visage.web import document
+from visage.web.asking import Service
+from visage.web.changes import person_by_id
+from visage.web.people_types import CollectionOption, KeyHeaders
+from visage.web.problems import Problem
+from visage.web.unknown_rows import WIRE, cursor_of, place, place_in, row, whole
+from visage.web.unknown_types import (
+    ClusterPath,
+    Denying,
+    FaceCount,
+    NamedOut,
+    Naming,
+    SomeFaces,
+    UnknownFacePath,
+    UnknownOptions,
+    UnknownPage,
+    WholeUnknown,
+)
+
+# Who knows the way back of these changes, in the history.
+_PLACE = "unknown"
+
+_ASIDE: dict[str, Any] = {
+    "security": document.KEYS,
+    "responses": document.responses(401, 404, 409, 422, s200=FaceCount),
+}
+
+_STATES = {text: state for state, text in WIRE.items()}
+
+# What puts faces back to where they were.
+_BACK = {State.IGNORED: "ignore", State.NOT_A_FACE: "not-a-face"}
+
+
+def add_unknown(app: OpenAPI, service: Service) -> None:
+    service.journal.history.knows(_PLACE, lambda collection, data: _back(service.inbox, collection, data))
+    _add_looking(app, service)
+    _add_naming(app, service)
+    _add_putting_aside(app, service)
+
+
+def _add_looking(app: OpenAPI, service: Service) -> None:
+    @app.get(
+        "/v1/unknown",
+        summary="Who was seen and matched nobody, most often seen first",
+        operation_id="unknown",
+        security=document.KEYS,
+        responses=document.responses(401, 422, s200=UnknownPage),
+    )
+    def unknown(query: UnknownOptions) -> Response:
+        inbox = service.inbox
+        if inbox is None:
+            return jsonify(enabled=False, days=0.0, clusters=[], next=None, total=0)
+        collection = query.collection or service.collection
+        found = inbox.clusters(collection, _STATES[query.state])
+        after = place_in(query.cursor) if query.cursor is not None else None
+        rest = [one for one in found if after is None or place(one) > after]
+        shown = rest[: query.limit]
+        _looked(service, collection, shown, wait=False)
+        rows = [row(one, match) for one, match in zip(shown, inbox.suggestions(shown), strict=True)]
+        following = cursor_of(shown[-1]) if len(rest) > len(shown) else None
+        return jsonify(enabled=True, days=inbox.days, clusters=rows, next=following, total=len(found))
+
+    @app.get(
+        "/v1/unknown/<id>",
+        summary="Somebody unknown, with all their faces",
+        operation_id="unknown_person",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 422, s200=WholeUnknown),
+    )
+    def unknown_person(path: ClusterPath, query: CollectionOption) -> Response:
+        inbox, collection = _open(service), query.collection or service.collection
+        _looked(service, collection, [inbox.cluster(collection, path.id)], wait=True)
+        return jsonify(whole(inbox, collection, path.id))
+
+    @app.get(
+        "/v1/unknown/faces/<id>/crop",
+        summary="The picture that is kept of an unknown face",
+        operation_id="unknown_crop",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin.")),
+    )
+    def unknown_crop(path: UnknownFacePath) -> Response:
+        return Response(_open(service).crop(path.id), content_type="image/jpeg")
+
+
+def _add_naming(app: OpenAPI, service: Service) -> None:
+    @app.post(
+        "/v1/unknown/<id>/name",
+        summary="Say who it is: their best faces are enrolled, and the kept answers amended",
+        operation_id="name_unknown",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 409, 422, s200=NamedOut),
+    )
+    def name_unknown(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: Naming) -> Response:
+        inbox, collection = _open(service), query.collection or service.collection
+
+        def named() -> Response:
+            cluster = inbox.cluster(collection, path.id)
+            faces = _faces(cluster, body.faces)
+            _leave(inbox, cluster, faces)
+            done = inbox.name(collection, faces, body.name)
+            # Afterwards, for who is new has no id before. Broken off, it is asked again, and does nothing twice.
+            step = Elsewhere(_PLACE, {"verb": "name", "faces": list(done.faces)})
+            change = service.journal.changed(ChangeKind.NAME, collection, [(done.person.id, done.person.name)], [step])
+            return jsonify(
+                person=person_to_json(done.person),
+                enrolled=len(done.enrolled),
+                answers=done.answers,
+                change=change.id,
+            )
+
+        return service.journal.once(header.idempotency_key, named)
+
+    @app.post(
+        "/v1/unknown/<id>/deny",
+        summary="Say who it is not: from now on no such face is taken for that person",
+        operation_id="deny_unknown",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 409, 422, s200=WholeUnknown),
+    )
+    def deny_unknown(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: Denying) -> Response:
+        inbox, collection = _open(service), query.collection or service.collection
+
+        def denied() -> Response:
+            person = person_by_id(service.gallery(), collection, body.person_id)
+            faces = _faces(inbox.cluster(collection, path.id), None)
+            step = Denied(person.id, tuple(inbox.deny(collection, faces, person.id)))
+            service.journal.changed(ChangeKind.DENY, collection, [(person.id, person.name)], [step])
+            return jsonify(whole(inbox, collection, path.id))
+
+        return service.journal.once(header.idempotency_key, denied)
+
+
+def _add_putting_aside(app: OpenAPI, service: Service) -> None:
+    def put(verb: str, path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: SomeFaces) -> Response:
+        inbox, collection = _open(service), query.collection or service.collection
+
+        def moved() -> Response:
+            cluster = inbox.cluster(collection, path.id)
+            faces = _faces(cluster, body.faces)
+            if cluster.state is State.NAMED:
+                raise Problem(409, "they have a name by now; to take it back, undo the naming")
+            _leave(inbox, cluster, faces)
+            step = Elsewhere(_PLACE, {"verb": verb, "faces": faces, "was": cluster.state.value})
+            with service.journal.changing(ChangeKind(verb), collection, [], [step]) as change:
+                return jsonify(faces=_move(inbox, verb, collection, faces), change=change.id)
+
+        return service.journal.once(header.idempotency_key, moved)
+
+    @app.post(
+        "/v1/unknown/<id>/ignore",
+        summary="Let somebody be: they come back no more",
+        operation_id="ignore_unknown",
+        **_ASIDE,
+    )
+    def ignore_unknown(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: SomeFaces) -> Response:
+        return put("ignore", path, query, header, body)
+
+    @app.post(
+        "/v1/unknown/<id>/not-a-face", summary="Say that it is no face at all", operation_id="not_a_face", **_ASIDE
+    )
+    def not_a_face(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: SomeFaces) -> Response:
+        return put("not-a-face", path, query, header, body)
+
+    @app.post(
+        "/v1/unknown/<id>/restore", summary="Put back among the new ones", operation_id="restore_unknown", **_ASIDE
+    )
+    def restore_unknown(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: SomeFaces) -> Response:
+        return put("restore", path, query, header, body)
+
+    @app.delete(
+        "/v1/unknown/<id>",
+        summary="Erase somebody unknown for good: what was measured, and the pictures",
+        operation_id="erase_unknown",
+        security=document.KEYS,
+        responses=document.responses(401, 404, 422, s200=FaceCount),
+    )
+    def erase_unknown(path: ClusterPath, query: CollectionOption) -> Response:
+        inbox, collection = _open(service), query.collection or service.collection
+        faces = _faces(inbox.cluster(collection, path.id), None)
+        service.journal.note(Action.ERASE, collection=collection, faces=len(faces))
+        gone = inbox.erase(collection, faces)
+        service.journal.forget(faces)
+        return jsonify(faces=gone, change=None)
+
+
+def _open(service: Service) -> Inbox:
+    """Raises `Problem` 404 where such faces are not kept."""
+    if service.inbox is None:
+        raise Problem(404, "faces that match nobody are not kept here; VISAGE_UNKNOWN_DAYS says for how many days to")
+    return service.inbox
+
+
+def _looked(service: Service, collection: str, clusters: Sequence[Cluster], *, wait: bool) -> None:
+    """Whoever is shown them looked at somebody, though nobody knows at whom."""
+    faces = sum(len(cluster.faces) for cluster in clusters)
+    service.journal.note(Action.LOOK, collection=collection, faces=faces, wait=wait)
+
+
+def _faces(cluster: Cluster, wanted: Sequence[str] | None) -> list[str]:
+    """The ids of those that are meant: all, where none is named. Raises `NoFaceError`."""
+    theirs = [face.id for face in cluster.faces]
+    if wanted is None:
+        return theirs
+    if not set(theirs).issuperset(wanted):
+        raise NoFaceError("not all of these are faces of that unknown person; nothing was changed")
+    return list(dict.fromkeys(wanted))
+
+
+def _leave(inbox: Inbox, cluster: Cluster, faces: Sequence[str]) -> None:
+    """Where these faces are taken out, the others stay what they are: else they would go with them, being alike."""
+    rest = [face.id for face in cluster.faces if face.id not in set(faces)]
+    if rest and cluster.state is not State.NAMED:
+        _move(inbox, _BACK.get(cluster.state, "restore"), cluster.collection, rest)
+
+
+def _move(inbox: Inbox, verb: str, collection: str, faces: Sequence[str]) -> int:
+    moves = {"ignore": inbox.ignore, "not-a-face": inbox.not_a_face, "restore": inbox.restore}
+    return moves[verb](collection, faces)
+
+
+def _back(inbox: Inbox | None, collection: str, data: Mapping[str, Any]) -> str | None:
+    """Take back what was done to unknown faces; why not, where it cannot be."""
+    if inbox is None:
+        return "unknown faces are not kept any more"
+    faces = data["faces"]
+    try:
+        if data["verb"] == "name":
+            inbox.unname(collection, faces)
+        elif data["verb"] == "restore":
+            _move(inbox, _BACK.get(State(data["was"]), "restore"), collection, faces)
+        else:
+            inbox.restore(collection, faces)
+    except NoFaceError:
+        return "some of the faces are not kept any more"
+    except UsageError as error:
+        return str(error)
+    return None
