@@ -13,10 +13,11 @@ import pytest
 
 from tests.aws.groups import instances, make_group
 from tests.aws.moto_server import aws_server, environment, make_queues
+from tests.core.many import zipped
 from tests.doors.service import LONG, Service, Site, site_in
 from tests.processes.workers import soon
 from visage import open_engine
-from visage.wiring import open_queue
+from visage.wiring import open_objects, open_queue
 
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 PREFIX = f"test-{uuid.uuid4().hex[:8]}"
@@ -47,6 +48,26 @@ def site(tmp_path_factory: pytest.TempPathFactory, home: Path, samples: Path) ->
                 registrar.enroll(str(samples / "biden.jpg"), BIDEN)
             made.visage("gallery", "publish", PEOPLE)
             yield made
+
+
+def test_many_photos_as_one_job(site: Site, samples: Path) -> None:
+    """Parts go through the buckets and the queue like any job, and none of them is left."""
+    web = Service(site.start("web", "--port", "0"))
+    key = site.visage("keys", "create", "adder", "--role", "enroll").strip()
+    bearer = {"Authorization": f"Bearer {key}"}
+    worker = site.start("worker")
+    photos = {f"people/P{number:02}/me.jpg": (samples / "biden.jpg").read_bytes() for number in range(20)}
+    sent = web.ask("/v1/bulk?collection=many", zipped(photos), Content_Type="application/zip", **bearer)
+    assert sent.status == 202, sent.text
+    done = web.job(sent.headers["Location"], **bearer)
+    assert done["report"]["outcomes"] == {"enrolled": 20}
+    inputs, outputs = (open_objects(url) for url in (site.settings.inputs_url, site.settings.outputs_url))
+    assert [stored.key for stored in inputs.list(done["id"])] == [f"{done['id']}/ticket.json"]
+    assert [stored.key for stored in outputs.list(done["id"])] == [f"{done['id']}/result.json"]
+    with closing(open_queue(site.settings)) as queue:
+        assert soon(lambda: queue.depth().waiting + queue.depth().in_flight == 0, LONG)
+    web.ask(sent.headers["Location"], None, "DELETE", **bearer)
+    assert (worker.end(), web.process.end()) == (0, 0)
 
 
 def test_from_a_request_to_an_instance_to_an_answer(site: Site, samples: Path) -> None:

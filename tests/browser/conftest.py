@@ -49,8 +49,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, home: Path, samples: Path) -> Iterator[Site]:
-    """Obama and Biden are known; in the collection `office`, Obama alone."""
-    with site_in(tmp_path_factory.mktemp("browser"), home) as made:
+    """Obama and Biden are known; in the collection `office`, Obama alone. Folders of the server may be read."""
+    folder = tmp_path_factory.mktemp("browser")
+    with site_in(folder, home, VISAGE_BULK_FOLDER=str(folder / "people")) as made:
         with open_engine(made.settings) as registrar:
             registrar.enroll(str(samples / "obama.jpg"), OBAMA)
             registrar.enroll(str(samples / "biden.jpg"), BIDEN)

@@ -42,7 +42,7 @@ def button(within: Any, name: str) -> Any:
 
 def choose(page: Any, *files: Path) -> None:
     """Photos or a folder, in the dialog that is open."""
-    page.get_by_role("dialog").locator("input[type=file]").set_input_files(list(files))
+    page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(list(files))
 
 
 def line(page: Any, file: str) -> Any:

@@ -53,21 +53,55 @@ def test_two_people_on_one_photo(
     keep(page, "photo")
 
 
-def test_who_is_unknown_can_be_added_and_is_known_from_then_on(
+def in_the_office(page: Any) -> None:
+    page.get_by_text("Options").click()
+    page.get_by_label("Look among the people of").select_option("office")
+
+
+def test_who_is_not_whom_they_were_taken_for(service: Service, open_page: Callable[..., Any], two_people: Path) -> None:
+    page = open_page(service.url)
+    in_the_office(page)
+    give(page, two_people)
+    expect(summary(page)).to_have_text(f"{OBAMA} and one unknown face")
+    page.get_by_role("button", name=f"Not {OBAMA}").click()
+    expect(summary(page)).to_have_text("2 unknown faces")
+    expect(page.locator(".box .tag")).to_have_text(["?", "?"])
+    give(page, two_people)
+    expect(page.locator(".summary")).to_have_text(["2 unknown faces"] * 2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".summary")).to_have_text(["2 unknown faces", f"{OBAMA} and one unknown face"])
+
+
+def test_who_is_unknown_gets_a_name_and_is_known_from_then_on(
     service: Service, open_page: Callable[..., Any], two_people: Path
 ) -> None:
     page = open_page(service.url)
-    page.get_by_text("Options").click()
-    page.get_by_label("Look among the people of").select_option("office")
+    in_the_office(page)
     give(page, two_people)
     expect(summary(page)).to_have_text(f"{OBAMA} and one unknown face")
-    page.get_by_role("button", name="Add as a new person").click()
-    page.get_by_role("textbox", name="Name").fill(EVIL)
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Name…").click()
+    page.get_by_role("combobox", name="Name", exact=True).fill(EVIL)
+    page.get_by_role("button", name="Save").click()
     expect(page.locator(".faces .name")).to_have_text([OBAMA, EVIL])
+    expect(page.locator(".faces > li").last.get_by_role("button").first).to_be_focused()
     give(page, two_people)
-    expect(summary(page)).to_contain_text(EVIL)
+    expect(page.locator(".summary")).to_contain_text([EVIL, EVIL])
     assert page.title() == "Recognize · Visage"
+
+
+def test_a_name_for_whoever_is_unknown_in_a_video(service: Service, open_page: Callable[..., Any], clip: Path) -> None:
+    page = open_page(service.url)
+    in_the_office(page)
+    give(page, clip)
+    row = page.locator(".lines > li").filter(has_text=OBAMA)
+    row.get_by_role("button", name="Somebody else…").click()
+    page.get_by_role("combobox", name="Name", exact=True).fill("His Twin")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".lines .name").filter(has_text="His Twin")).to_be_visible()
+    expect(row).to_have_count(0)
+    expect(page.locator(".lines canvas")).to_have_count(page.locator(".lines > li").count())
+    page.get_by_role("button", name="Undo").click()
+    expect(row).to_have_count(1)
 
 
 def test_a_video_has_lines_of_time_that_seek(
@@ -181,13 +215,16 @@ def test_by_keyboard_alone(service: Service, open_page: Callable[..., Any], two_
         page.wait_for_timeout(50)
     choosers[0].set_files(two_people)
     expect(summary(page)).to_be_visible()
-    pick = page.get_by_role("button", name=OBAMA)
+    pick = page.locator(".pick").filter(has_text=OBAMA)
     for _ in range(5):
         page.keyboard.press("Tab")
         if pick.evaluate("one => one === document.activeElement"):
             break
     expect(pick).to_be_focused()
     expect(page.locator(".box").first).to_have_class("box lit")
+    for name in (f"Not {OBAMA}", "Somebody else…"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=name).first).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(".why[open]")).to_have_count(1)

@@ -206,6 +206,18 @@ def test_replaying(queue: Queue) -> None:
     assert queue.replay() == 0
 
 
+def test_discarding(queue: Queue) -> None:
+    for body in "abc":
+        queue.send(body)
+    for delivery in sorted(queue.receive(3, 1), key=lambda delivery: delivery.body):
+        assert queue.bury(delivery.receipt, "bad")
+    letters = queue.dead()
+    assert queue.discard(["no such letter"]) == queue.discard([]) == 0
+    assert queue.discard([letters[0].id, letters[2].id, "no such letter"]) == 2
+    assert [letter.body for letter in queue.dead()] == ["b"]
+    assert queue.replay() == 1
+
+
 def test_a_message_that_is_sent_wakes_who_waits(queue: Queue, open_queue: Callable[[], Queue]) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(open_queue().receive, 1, 10.0)

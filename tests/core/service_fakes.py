@@ -21,7 +21,7 @@ from tests.fakes import CARD, FakeDecoder, FakeDetector, FakeEmbedder, face, pic
 from visage.core.errors import StorageError, UnreadableError
 from visage.core.jobs import perform
 from visage.core.kit import Kit
-from visage.core.ports import Clip, Decoder, Embedder
+from visage.core.ports import Clip, Decoder, Embedder, Objects
 from visage.core.reception import Asked, Reception
 from visage.core.stored import StoreDecoder
 from visage.core.values import Delivery, Face, Job, JobKind, Pixels, Sampling
@@ -35,6 +35,7 @@ from visage.sqlite.replies import SqliteReplies
 ADA, BO, SIDEWAYS, NOBODY, POISON = picture(1), picture(2), picture(3), np.zeros((300, 400, 3), np.uint8), picture(5)
 PICTURES: dict[str, Pixels | list[Pixels]] = {
     "ada": ADA, "bo": BO, "sideways": SIDEWAYS, "nobody": NOBODY, "poison": POISON, "film": [ADA] * 40,
+    "stranger": picture(6), "outsider": picture(7), "strange film": [picture(6)] * 20,
 }  # fmt: skip
 
 # Called before a neighbor does something: its verb, as "outputs.create", and the key, receipt or mailbox.
@@ -191,15 +192,19 @@ class Log:
 
 
 class Line:
-    """What passes between a worker and its neighbors, in order. cut: for which verbs nothing does."""
+    """What passes between a worker and its neighbors, in order. cut: for which verbs nothing does. before: what is done
+    first, by verb."""
 
     def __init__(self) -> None:
         self.passed: list[tuple[str, str]] = []
         self.cut: Callable[[str], bool] = lambda verb: False
+        self.before: dict[str, Callable[[str], object]] = {}
 
     def __call__(self, verb: str, what: str) -> None:
         if self.cut(verb):
             raise StorageError("the line is cut")
+        if verb in self.before:
+            self.before[verb](what)
         self.passed.append((verb, what))
 
     def count(self, verb: str, what: str | None = None) -> int:
@@ -277,6 +282,7 @@ class Bench:
     log: Log = field(default_factory=Log)
     station: WatchedStation = field(default_factory=WatchedStation)
     name: str = "bench"
+    unknown: Objects | None = None
 
     @contextmanager
     def working(self) -> Iterator["Bench"]:
@@ -302,10 +308,12 @@ class Bench:
 
     def run(self) -> None:
         folder = self.service.folder
-        self.kit.decoder = StoreDecoder(WatchedObjects(folder / "inputs", self.line), self.kit.decoder)
+        inputs = WatchedObjects(folder / "inputs", self.line)
+        self.kit.decoder = StoreDecoder(inputs, self.kit.decoder)
         queue = WatchedQueue(folder / "queue.sqlite", self.service.lease, self.line)
         replies = WatchedReplies(folder / "queue.sqlite", self.line)
-        places = Places(queue, WatchedObjects(folder / "outputs", self.line), replies, self.station)
+        outputs = WatchedObjects(folder / "outputs", self.line)
+        places = Places(queue, inputs, outputs, replies, self.station, self.unknown)
         try:
             Worker(self.kit, places, name=self.name, lease=self.service.lease, log=self.log).run()
         finally:

@@ -80,10 +80,12 @@ def test_a_key_that_is_used_again_for_another_photo_enrolls_that(service: Servic
     with bench(service).working():
         first = service.reception.submit(photo("ada", key="k"))
         assert enrollment(service, first)["outcome"] == "enrolled"
+        assert soon(lambda: is_empty(service))  # while its message is there, the queue may drop another of its name
         service.reception.forget(first.id)
         second = service.reception.submit(photo("bo", key="k"))
         assert second.id == first.id
         assert enrollment(service, second)["person"]["faces"] == 2
+        assert soon(lambda: is_empty(service))
         service.reception.forget(first.id)
         third = enrollment(service, service.reception.submit(photo("bo", "Bo", key="k")))
     assert (third["person"]["name"], third["person"]["faces"]) == ("Bo", 1)

@@ -3,22 +3,31 @@
 Gallery, queue, stores, reception and worker are the real ones; networks and pictures are played.
 """
 
+import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.core.service_fakes import Bench, NamedPictures, Service, asked, enroll_both, make_kit
+from tests.core.benches import Gate, bench
+from tests.core.service_fakes import Bench, NamedPictures, Service, asked, enroll_both, find, make_kit, soon
+from tests.fakes import CARD
+from visage.core.amend import BEFORE, amend, rewrite
 from visage.core.erasure import Erased, Eraser
 from visage.core.errors import NoFaceError, NoPersonError, StorageError
+from visage.core.inbox import Inbox
+from visage.core.keeper import Keeper, Kept
+from visage.core.ports import Gallery, Objects
 from visage.core.reception import Asked
-from visage.core.tickets import result_key, ticket_key
+from visage.core.strangers import Strangers
+from visage.core.tickets import Ticket, result_key, ticket_key
 from visage.core.values import Job, JobKind
 from visage.objects.folder import FolderObjects
 from visage.sqlite.gallery import SqliteGallery
@@ -41,7 +50,20 @@ def gallery(service: Service) -> Iterator[SqliteGallery]:
 
 @pytest.fixture
 def eraser(service: Service, gallery: SqliteGallery) -> Eraser:
-    return Eraser(gallery, service.inputs, service.outputs, service.reception.forget)
+    return made(service, gallery)
+
+
+def made(
+    service: Service,
+    gallery: Gallery,
+    *,
+    outputs: Objects | None = None,
+    forget: Callable[[str], None] | None = None,
+    inbox: Inbox | None = None,
+) -> Eraser:
+    forget = forget or service.reception.forget
+    outputs = outputs or service.outputs
+    return Eraser(gallery, service.inputs, outputs, forget, queue=service.queue, inbox=inbox)
 
 
 def to_enroll(content: str, name: str, collection: str = "default") -> Asked:
@@ -185,9 +207,7 @@ def test_what_came_while_it_was_looked_through_goes_too(service: Service, galler
             return super().remove(collection, person_id)
 
     with closing(Slow(service.folder / "gallery.sqlite", create=False)) as slow:
-        erased = Eraser(slow, service.inputs, service.outputs, service.reception.forget).person(
-            slow.person("default", "Ada")
-        )
+        erased = made(service, slow).person(slow.person("default", "Ada"))
     assert erased.jobs == 2
     assert {first, second}.isdisjoint(kept(service))
 
@@ -205,7 +225,7 @@ def test_a_result_that_is_written_meanwhile_is_read_again(service: Service, gall
             return super().replace(key, data, version)
 
     outputs = Rewritten(service.folder / "outputs")
-    Eraser(gallery, service.inputs, outputs, service.reception.forget).person(gallery.person("default", "Ada"))
+    made(service, gallery, outputs=outputs).person(gallery.person("default", "Ada"))
     assert outputs.times == 0
     assert b"Ada" not in outputs.get(result_key(bo))
 
@@ -218,9 +238,9 @@ def test_after_a_store_broke_off_it_can_be_repeated(service: Service, gallery: S
         raise StorageError("the store is away")
 
     with pytest.raises(StorageError):
-        Eraser(gallery, service.inputs, service.outputs, broken).person(person)
+        made(service, gallery, forget=broken).person(person)
     assert gallery.person("default", "Ada") == person
-    erased = Eraser(gallery, service.inputs, service.outputs, service.reception.forget).person(person)
+    erased = made(service, gallery).person(person)
     assert erased == Erased(faces=1, crops=0, jobs=1)
 
 
@@ -258,3 +278,172 @@ def test_nothing_else_in_the_stores_is_touched(service: Service, gallery: Sqlite
         service.outputs.put(key, data)
     assert eraser.person(person).jobs == 0
     assert {stored.key: service.outputs.get(stored.key) for stored in service.outputs.list()} == others
+
+
+def test_who_is_erased_while_a_worker_sees_them_is_not_in_its_answer(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    """The gallery is searched, and before the result is stored the person is no more."""
+    person, bo = gallery.person("default", "Ada"), gallery.person("default", "Bo")
+    with Late(service, lambda: eraser.person(person)).working():
+        ticket, result = service.reception.answer(asked("ada"), ANSWERED)
+    assert result is not None
+    assert result["answer"]["names"] == ["unknown"]
+    (face,) = result["answer"]["faces"]
+    assert face["match"] is None
+    assert face["nearest"] is None
+    assert face["runner_up"]["person_id"] == bo.id
+    assert person.id.encode() not in everything(service)
+    assert ticket.id in kept(service)
+
+
+def test_who_is_erased_right_after_the_last_look_is_not_either(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    """The result is stored when the worker has looked, and the eraser has looked through the results before."""
+    person = gallery.person("default", "Ada")
+    at = bench(service)
+    at.line.before = {"outputs.create": lambda key: eraser.person(person) if key.endswith("result.json") else None}
+    with at.working():
+        ticket = service.reception.submit(asked("ada"))
+        assert soon(lambda: at.log.said("a job is done"))
+    assert service.outputs.version(result_key(ticket.id)) is not None
+    assert person.id.encode() not in everything(service)
+
+
+def test_a_job_in_hand_does_not_bring_back_whom_it_was_to_enroll(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    person = gallery.person("default", "Ada")
+    with Late(service, lambda: eraser.person(person)).working() as at:
+        ticket = service.reception.submit(to_enroll("sideways", "Ada"))
+        assert soon(lambda: at.log.said("a job is done"))
+    assert ticket.id not in kept(service)
+    assert [one.name for one in gallery.people("default")] == ["Bo"]
+
+
+def test_whom_a_new_face_resembles_is_not_told_once_they_are_erased(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    person = gallery.person("default", "Ada")
+    with Late(service, lambda: eraser.person(person)).working():
+        _, result = service.reception.answer(to_enroll("ada", "Twin"), ANSWERED)
+    assert result is not None
+    enrollment = result["answer"]["enrollment"]
+    assert (enrollment["resembles"], enrollment["detail"]) == (None, "enrolled, 1 face now")
+
+
+def test_of_a_job_deleted_in_hand_nothing_is_kept(service: Service, gallery: SqliteGallery) -> None:
+    unknown = FolderObjects(service.folder / "unknown")
+    gate = Gate()
+    at = bench(service, find=gate)
+    at.unknown = unknown
+    with at.working():
+        ticket = service.reception.submit(asked("stranger"))
+        assert gate.reached.wait(ANSWERED)
+        service.reception.forget(ticket.id)
+        gate.opened.set()
+        assert soon(lambda: at.log.said("a job is done"))
+    assert kept(service) == set() == {stored.key for stored in unknown.list()}
+
+
+def test_dead_letters_that_would_enroll_them_go(service: Service, gallery: SqliteGallery, eraser: Eraser) -> None:
+    for one in (to_enroll("ada", "Ada"), to_enroll("ada", "Bo"), to_enroll("ada", "Ada", "family"), asked("ada")):
+        service.reception.submit(one)
+    service.queue.send("no ticket")
+    deliveries = service.queue.receive(5, 1.0)
+    for delivery in deliveries:
+        assert service.queue.bury(delivery.receipt, "it died")
+    eraser.person(gallery.person("default", "Ada"))
+    left = [letter.body for letter in service.queue.dead()]
+    assert len(deliveries) == 5
+    assert len(left) == 4
+    assert not any('"name":"Ada"' in body and '"collection":"default"' in body for body in left)
+
+
+def test_unknown_faces_that_were_named_go_with_them(service: Service, gallery: SqliteGallery) -> None:
+    unknown = FolderObjects(service.folder / "unknown")
+    inbox = Inbox(unknown, service.inputs, service.outputs, lambda: gallery, CARD, now=ever_later(), days=7.0)
+    at = bench(service)
+    at.unknown = unknown
+    with at.working():
+        ticket, result = service.reception.answer(asked("stranger"), ANSWERED)
+        other, _ = service.reception.answer(asked("outsider"), ANSWERED)
+    assert result is not None
+    assert result["answer"]["names"] == ["unknown"]
+    clusters = inbox.clusters("default")
+    (cy,) = [one for one in clusters if one.faces[0].job == ticket.id]
+    person = inbox.name("default", [face.id for face in cy.faces], "Cy").person
+    assert answer(service, ticket.id)["names"] == ["Cy"]
+
+    def forget(job: str) -> None:
+        service.reception.forget(job)
+        inbox.forget_job(job)
+
+    assert made(service, gallery, forget=forget, inbox=inbox).person(person) == Erased(faces=1, crops=0, jobs=1)
+    assert kept(service) == {other.id}
+    assert [stored.key for stored in unknown.list()] == [f"faces/{other.id}.json"]
+    assert len(clusters) == 2
+    assert len(inbox.clusters("default")) == 1
+
+
+def test_unknown_faces_go_with_them_when_their_jobs_are_not_kept_any_more(
+    service: Service, gallery: SqliteGallery
+) -> None:
+    unknown = FolderObjects(service.folder / "unknown")
+    inbox = Inbox(unknown, service.inputs, service.outputs, lambda: gallery, CARD, now=ever_later(), days=7.0)
+    at = bench(service)
+    at.unknown = unknown
+    with at.working():
+        jobs = [service.reception.answer(asked("stranger"), ANSWERED)[0].id for _ in range(2)]
+    (cy,) = inbox.clusters("default")
+    assert cy.jobs == 2
+    person = inbox.name("default", [face.id for face in cy.faces], "Cy").person
+    for job in jobs:
+        service.reception.forget(job)
+    faces = [face.id for face in gallery.faces("default", person.id)]
+    assert len(faces) == 1, "the same picture twice is enrolled once"
+    assert made(service, gallery, inbox=inbox).person(person).jobs == 0
+    assert not list(unknown.list())
+
+
+def test_an_amended_answer_cannot_be_taken_back_to_them(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    (job,) = done(service, asked("ada"))
+    bo = answer(service, job)["faces"][0]["runner_up"]
+    assert bo["name"] == "Bo"
+    assert rewrite(service.outputs, job, lambda result: amend(result, {0: bo}))
+    person = gallery.person("default", "Ada")
+    assert eraser.person(person).jobs == 0
+    assert person.id.encode() not in everything(service)
+    result = service.reception.result(job)
+    assert result is not None
+    assert result["answer"]["names"] == ["Bo"]
+    assert result[BEFORE]["0"]["match"] is None
+
+
+def ever_later() -> Callable[[], float]:
+    """A clock by which whoever looks twice looks again."""
+    ticks = itertools.count(time.time(), 10.0)
+    return lambda: next(ticks)
+
+
+class Late(Bench):
+    """A worker that is interrupted when it has performed its job and has not stored the result yet."""
+
+    def __init__(self, service: Service, interrupt: Callable[[], object]) -> None:
+        super().__init__(service, make_kit(service.folder, NamedPictures(), find=find))
+        self._interrupt = interrupt
+
+    @contextmanager
+    def working(self) -> Iterator[Bench]:
+        keep = Keeper.keep
+
+        def late(keeper: Keeper, ticket: Ticket, result: dict[str, Any], strangers: Strangers | None = None) -> Kept:
+            self._interrupt()
+            return keep(keeper, ticket, result, strangers)
+
+        with pytest.MonkeyPatch.context() as patch, super().working():
+            patch.setattr(Keeper, "keep", late)
+            yield self

@@ -1,18 +1,21 @@
 """`perform`: every kind of job, with fakes at the ports and a clock that ticks."""
 
 import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.fakes import CARD, FakeDecoder, FakeDetector, FakeEmbedder, face, picture
-from visage.core.answers import Outcome
+from visage.core.answers import Enrollment, Outcome
 from visage.core.engine import Engine
 from visage.core.errors import (
     GalleryError,
     NoGalleryError,
+    NoPersonError,
     NotFoundError,
     OtherModelError,
     UnreadableError,
@@ -21,7 +24,8 @@ from visage.core.errors import (
 from visage.core.jobs import perform
 from visage.core.kit import Kit
 from visage.core.ports import Gallery
-from visage.core.values import Face, Frame, Job, JobKind, MatchOptions, Media, Pixels, Sampling, Sighting
+from visage.core.values import EnrollOptions, Face, Frame, Job, JobKind, MatchOptions, Media, Pixels, Sampling, Sighting
+from visage.core.wire import answer_to_json
 from visage.sqlite.gallery import SqliteGallery
 
 ADA, BO, TWO, NOBODY = picture(1), picture(2), picture(3), np.zeros((300, 400, 3), np.uint8)
@@ -172,6 +176,94 @@ def test_enroll_keeps_the_face(kit: Kit) -> None:
     assert (kept.id, kept.model, kept.source, kept.crop, kept.created) == (
         answer.enrollment.face_id, "fake", "ada.jpg", b"a jpeg", 1000.0,
     )  # fmt: skip
+
+
+def enrolled_at(kit: Kit, source: str, name: str, sampling: Sampling | None = None, **options: Any) -> Enrollment:
+    job = Job(JobKind.ENROLL, (source,), name=name, sampling=sampling or Sampling(), enroll=EnrollOptions(**options))
+    done = perform(job, kit).enrollment
+    assert done
+    return done
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_face_that_an_answer_told_of_is_enrolled(number: int, kit: Kit) -> None:
+    kit.gallery(create=True)
+    seen = perform(Job(JobKind.RECOGNIZE, ("two.jpg",)), kit).sightings[number]
+    x1, y1, x2, y2 = seen.face.box
+    assert enrolled_at(kit, "two.jpg", "Two", box=(x1 + 5, y1 - 3, x2, y2 + 4)).outcome is Outcome.ENROLLED
+    (kept,) = kit.gallery().faces("default")
+    assert seen.vector is not None
+    np.testing.assert_array_equal(kept.vector, seen.vector)
+
+
+def test_where_no_face_is_none_is_enrolled(both: Kit) -> None:
+    for box in (
+        (300.0, 200.0, 380.0, 280.0),
+        (0.0, 0.0, 400.0, 300.0),
+        (5.0, 5.0, 5.0, 5.0),
+        (160.0, 160.0, 10.0, 10.0),
+    ):
+        done = enrolled_at(both, "two.jpg", "Two", box=box)
+        assert done.outcome is Outcome.NO_FACE
+        assert "from an answer" in done.detail
+    assert enrolled_at(both, "nobody.jpg", "Two", box=(0.0, 0.0, 100.0, 100.0)).outcome is Outcome.NO_FACE
+    assert both.gallery().size("default") == 2
+
+
+def test_a_frame_of_a_video_is_enrolled(kit: Kit) -> None:
+    box = face().box
+    assert enrolled_at(kit, "film.mp4", "Bo", box=box, frame=36).outcome is Outcome.ENROLLED
+    assert enrolled_at(kit, "film.mp4", "Ada", Sampling(frames=19), box=box, frame=38).outcome is Outcome.ENROLLED
+    assert enrolled_at(kit, "film.mp4", "First", box=box).outcome is Outcome.ENROLLED
+    kept = {person.name: next(kit.gallery().faces("default", person.id)) for person in kit.gallery().people("default")}
+    photos = perform(Job(JobKind.RECOGNIZE, ("bo.jpg",)), kit).sightings
+    photos += perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), kit).sightings
+    for name, seen in zip(("Bo", "Ada"), photos, strict=True):
+        assert seen.vector is not None
+        np.testing.assert_array_equal(kept[name].vector, seen.vector)
+    np.testing.assert_array_equal(kept["First"].vector, kept["Ada"].vector)
+    assert enrolled_at(kit, "film.mp4", "Bo", frame=37).outcome is Outcome.DUPLICATE  # the only face there
+    assert enrolled_at(kit, "film.mp4", "Bo", frame=20).outcome is Outcome.NO_FACE
+
+
+@pytest.mark.parametrize(("frame", "sampling"), [(40, Sampling()), (37, Sampling(frames=19)), (-1, Sampling())])
+def test_a_frame_that_is_not_looked_at_is_said_to_be_none(frame: int, sampling: Sampling, kit: Kit) -> None:
+    with pytest.raises(UnreadableError, match=rf"film\.mp4: frame {frame} is none of those looked at"):
+        enrolled_at(kit, "film.mp4", "Bo", sampling, box=face().box, frame=frame)
+
+
+def test_a_face_that_was_weakly_seen_in_a_video_may_be_meant(kit: Kit) -> None:
+    kit.make_detector = lambda: FakeDetector(lambda pixels: [face(score=0.45)] if pixels.any() else [])
+    assert enrolled_at(kit, "film.mp4", "Bo", box=face().box, frame=36).outcome is Outcome.ENROLLED
+    assert enrolled_at(kit, "bo.jpg", "Bo", box=face().box).outcome is Outcome.NO_FACE
+
+
+def test_a_face_that_is_denied_is_not_taken_for_them_again(both: Kit) -> None:
+    both.gallery().remove("default", both.gallery().person("default", "Bo").id)
+    everybody = Job(JobKind.RECOGNIZE, ("two.jpg",), match=MatchOptions(nearest=True))
+    before = perform(everybody, both).sightings
+    assert [seen.name for seen in before] == ["Ada", "Ada"]
+    ada = both.gallery().person("default", "Ada")
+    done = enrolled_at(both, "two.jpg", ada.id, box=before[1].face.box, deny=True)
+    assert (done.outcome, done.person) == (Outcome.DENIED, ada)
+    second = perform(everybody, both).sightings[1]
+    assert (second.match, second.nearest, second.withheld) == (None, None, False)
+    assert perform(Job(JobKind.RECOGNIZE, ("ada.jpg",)), both).names == ["Ada"]
+    with pytest.raises(NoPersonError):
+        enrolled_at(both, "two.jpg", "Nobody", box=before[1].face.box, deny=True)
+
+
+def test_somebody_hidden_is_seen_and_not_named(both: Kit) -> None:
+    ada = both.gallery().person("default", "Ada")
+    both.gallery().hide("default", ada.id, True)
+    answer = perform(Job(JobKind.RECOGNIZE, ("film.mp4",)), both)
+    assert answer.names == ["Bo"]
+    assert {seen.withheld for seen in answer.sightings if seen.name == "unknown"} == {True}
+    assert {seen.withheld for seen in answer.sightings if seen.name == "Bo"} == {False}
+    told = json.dumps(answer_to_json(answer, vectors=True))
+    assert not [word for word in ("Ada", ada.id, "withheld") if word in told]
+    both.gallery().hide("default", ada.id, False)
+    assert perform(Job(JobKind.RECOGNIZE, ("film.mp4",)), both).names == ["Ada", "Bo"]
 
 
 def test_a_missing_file_is_named(both: Kit) -> None:

@@ -15,6 +15,7 @@ from visage.core.recognize import (
     Eyes,
     Finder,
     batches,
+    largest,
     probes,
     turn_back,
 )
@@ -198,3 +199,12 @@ def test_no_faces_nothing_to_embed() -> None:
     assert probes([Frame(picture(1))], [[]], Eyes(FakeDetector(), FakeEmbedder(), CARD, lambda _: nullcontext())) == [
         []
     ]
+
+
+def test_only_the_largest_faces_where_so_many_are_asked_for() -> None:
+    points = np.zeros((5, 2), np.float32)
+    faces = [Face((0, 0, side, side), points, score) for side, score in ((20, 0.9), (60, 0.8), (40, 0.99), (10, 1.0))]
+    assert [face.box[2] for face in largest(faces, 2)] == [60, 40]
+    assert [face.box[2] for face in largest(faces, 3)] == [20, 60, 40]  # in their order
+    assert largest(faces, 0) == largest(faces, 4) == largest(faces, 9) == faces
+    assert largest([], 1) == []

@@ -38,6 +38,7 @@ def main() -> None:
         kit = replace(engine.kit, decoder=FrailDecoder(engine.kit.decoder))
         places = Places(
             open_queue(settings),
+            open_objects(settings.inputs_url),
             open_objects(settings.outputs_url),
             open_replies(settings),
             PipeStation.standard(),

@@ -43,7 +43,7 @@ APPEARANCE = record(
     person_id=maybe(TEXT), name=TEXT, sightings=COUNT, intervals=many(many(NUMBER, 2, 2), 1), best=SIGHTING
 )
 MEDIA = record(source=TEXT, width=COUNT, height=COUNT, duration=maybe(NUMBER), fps=maybe(NUMBER), problem=maybe(TEXT))
-RULE = record(threshold=NUMBER, basis=TEXT, limited=FLAG, stranger_rate=NUMBER, enrolled=COUNT)
+RULE = record(threshold=NUMBER, basis=TEXT, limited=FLAG, stranger_rate=NUMBER, enrolled=COUNT, gallery=TEXT)
 COMMON = {
     "source": TEXT,
     "models": record(detector=TEXT, embedder=maybe(TEXT), runtime=TEXT),
@@ -63,7 +63,7 @@ COMPARISON = record(
         same=FLAG, similarity=SIMILARITY, probability=RATIO, threshold=NUMBER, faces=many(record(**FACE), 2, 2)
     ),
 )  # fmt: skip
-PERSON = record(id=TEXT, name=TEXT, collection=TEXT, faces=COUNT, created=NUMBER)
+PERSON = record(id=TEXT, name=TEXT, collection=TEXT, faces=COUNT, created=NUMBER, hidden=FLAG)
 ENROLLMENT = record(
     kind={"const": "enroll"}, media=ONE_MEDIA, **COMMON,
     enrollment=record(
@@ -149,6 +149,8 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "people rename": PERSON,
+    "people hide": PERSON,
+    "people unhide": PERSON,
     "people remove": record(removed=PERSON, faces=COUNT),
     "people export": record(people=COUNT, faces=COUNT, skipped=COUNT),
     "people import": record(people=COUNT, faces=COUNT, skipped=COUNT),

@@ -29,7 +29,7 @@ def operations() -> list[str]:
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory, home: Path, samples: Path) -> Iterator[Any]:
-    with site_in(tmp_path_factory.mktemp("any"), home, VISAGE_REQUEST_SECONDS="0.5") as site:
+    with site_in(tmp_path_factory.mktemp("any"), home, VISAGE_REQUEST_SECONDS="0.5", VISAGE_UNKNOWN_DAYS="1") as site:
         site.visage("enroll", "--name", "Barack Obama", samples / "obama.jpg")
         _, key = open_keyring(site.settings).create("schemathesis", Role.ADMIN)
         url = site.serve().url

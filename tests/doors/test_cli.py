@@ -118,6 +118,26 @@ def test_people_from_the_first_to_the_last(enrolled: Visage, tmp_path: Path, sam
     assert "Nobody" in done.err
 
 
+def test_somebody_hidden_is_not_named(enrolled: Visage, samples: Path) -> None:
+    assert "hidden" not in enrolled("people", "list").out
+    hidden = checked(enrolled("people", "hide", "--json", OBAMA), "people hide").json
+    assert (hidden["name"], hidden["hidden"]) == (OBAMA, True)
+    listed = {line.split("  ")[0]: line for line in enrolled("people", "list").out.splitlines()}
+    assert (listed[OBAMA].endswith("  hidden"), listed[BIDEN].endswith("  hidden")) == (True, False)
+    everybody = checked(enrolled("people", "list", "--json"), "people list").json["people"]
+    assert [(person["name"], person["hidden"]) for person in everybody] == [(OBAMA, True), (BIDEN, False)]
+    assert ", hidden)" in enrolled("people", "show", OBAMA).out
+
+    done = checked(enrolled("recognize", "--json", samples / "obama2.jpg"), "recognize")
+    assert OBAMA not in done.out
+    assert done.json["answers"][0]["names"] == ["unknown"]
+    assert enrolled("people", "hide", OBAMA).out == f"{OBAMA} is hidden, and will not be named\n"
+    unhidden = checked(enrolled("people", "unhide", "--json", OBAMA), "people unhide").json
+    assert not unhidden["hidden"]
+    assert enrolled("recognize", "--names", samples / "obama2.jpg").out == f"{OBAMA}\n"
+    assert enrolled("people", "unhide", OBAMA).out == f"{OBAMA} is named again\n"
+
+
 def test_migrate_gives_the_same_people_new_vectors(enrolled: Visage, samples: Path) -> None:
     before = enrolled("people", "list", "--json").json["people"]
     assert checked(enrolled("people", "migrate", "--json"), "people migrate").json["faces"] == 2

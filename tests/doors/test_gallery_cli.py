@@ -87,6 +87,8 @@ def test_every_change_is_published(enrolled: Visage, samples: Path, published: s
     assert names("others") == [BIDEN]
     assert enrolled("people", "rename", BIDEN, "Joseph Biden", **following).code == 0
     assert names() == [OBAMA, "Joseph Biden"]
+    assert enrolled("people", "hide", OBAMA, **following).code == 0
+    assert enrolled("recognize", "--names", samples / "obama2.jpg", VISAGE_GALLERY=published).out == "unknown\n"
     assert enrolled("people", "remove", OBAMA, **following).code == 0
     assert names() == ["Joseph Biden"]
     assert enrolled("recognize", "--names", samples / "obama2.jpg", VISAGE_GALLERY=published).out == "unknown\n"

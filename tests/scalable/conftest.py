@@ -24,6 +24,7 @@ OPTIONAL: dict[str, Any] = {
     "GalleryCidr": "10.0.5.0/24",
     "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
     "KeepDays": 3,
+    "UnknownDays": 30,
     "PublicIps": "yes",
 }
 

@@ -27,6 +27,7 @@ BOTH = {
     "arn:aws:s3:::visage-state-bucket/gallery.sqlite": {"s3:GetObject"},
 }
 WRITE = {"s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
+KEEP = {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
 LOG = {"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"}
 TAKE = {
     "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
@@ -42,17 +43,20 @@ WEB = BOTH | {
     },
     "arn:aws:s3:::visage-in-bucket/*": WRITE,
     "arn:aws:s3:::visage-out-bucket/*": WRITE,
-    "arn:aws:s3:::visage-state-bucket/keys/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+    "arn:aws:s3:::visage-state-bucket/keys/*": KEEP,
+    "arn:aws:s3:::visage-state-bucket/journal/*": KEEP,
+    "arn:aws:s3:::visage-state-bucket/unknown/*": KEEP,
     f"{LOGS}:visage-web-tier:*": LOG,
     GROUP: {"autoscaling:SetDesiredCapacity"},
 }  # fmt: skip
 APP = BOTH | {
     "*": {*SESSIONS},
-    f"{SQS}:visage-req-queue": TAKE,
+    f"{SQS}:visage-req-queue": TAKE | {"sqs:SendMessage"},
     f"{SQS}:visage-req-dead-queue": {"sqs:GetQueueUrl", "sqs:SendMessage"},
     f"{SQS}:visage-reply-*": {"sqs:GetQueueUrl", "sqs:SendMessage"},
-    "arn:aws:s3:::visage-in-bucket/*": {"s3:GetObject"},
+    "arn:aws:s3:::visage-in-bucket/*": WRITE,
     "arn:aws:s3:::visage-out-bucket/*": WRITE,
+    "arn:aws:s3:::visage-state-bucket/unknown/*": KEEP,
     f"{LOGS}:visage-app-tier:*": LOG,
     GROUP: {"autoscaling:CompleteLifecycleAction", "autoscaling:SetInstanceProtection"},
 }
@@ -78,9 +82,9 @@ def test_each_role_may_do_this_and_nothing_else(stack: Stack, role: str, expecte
     assert not any("*" in action for actions in expected.values() for action in actions)
 
 
-def test_the_app_tier_may_send_only_to_reply_queues_and_the_dead_letters(stack: Stack) -> None:
+def test_the_app_tier_may_send_only_parts_of_jobs_replies_and_dead_letters(stack: Stack) -> None:
     sends = {resource for resource, actions in rights(stack, "AppRole").items() if "sqs:SendMessage" in actions}
-    assert sends == {f"{SQS}:visage-reply-*", f"{SQS}:visage-req-dead-queue"}
+    assert sends == {f"{SQS}:visage-req-queue", f"{SQS}:visage-reply-*", f"{SQS}:visage-req-dead-queue"}
 
 
 def test_a_release_may_be_listed_but_not_the_whole_deploy_bucket(stack: Stack) -> None:

@@ -190,6 +190,8 @@ def test_the_web_tier_gets_these_settings(stack: Stack) -> None:
     assert settings.outputs_url == "s3://visage-out-bucket"
     assert settings.keys_url == "s3://visage-state-bucket/keys"
     assert settings.gallery_url == "s3://visage-state-bucket/gallery.sqlite"
+    assert settings.journal_url == "s3://visage-state-bucket/journal"
+    assert (settings.unknown_url, settings.unknown_days) == ("s3://visage-state-bucket/unknown", 0)
     assert settings.fleet == "asg:visage-app-tier"
     assert (settings.min_workers, settings.max_workers, settings.keep_days) == (0, 20, 7)
     assert (settings.host, settings.port, settings.behind_tls_proxy) == ("0.0.0.0", 8000, True)

@@ -6,27 +6,35 @@ Only neighbors are played; what stands between them and a client is the real thi
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.answers import Answer, Models
+from visage.core.audit import Audit
+from visage.core.audit_log import AuditLog
 from visage.core.errors import NoGalleryError, NoObjectError, StorageError, VisageError
+from visage.core.history import History
 from visage.core.keyring import Keyring
 from visage.core.match import Rule
 from visage.core.ports import Gallery
 from visage.core.reception import Reception
+from visage.core.repeats import Repeats
 from visage.core.tickets import Ticket, failure_of, input_key, result_key, result_of, result_to_bytes, ticket_from_text
 from visage.core.track import appearances
 from visage.core.values import DeadLetter, Delivery, Depth, Face, JobKind, Match, Media, Quality, Sighting, Stored
+from visage.media.bundles import FileBundles
 from visage.web.access import Access
 from visage.web.app import create_app
 from visage.web.asking import Service
 from visage.web.facts import Facts
+from visage.web.journal import Journal
 from visage.web.load import Load
 from visage.web.telemetry import Telemetry
 
@@ -139,6 +147,9 @@ class MemoryQueue:
     def dead(self, limit: int = 100) -> list[DeadLetter]:
         return []
 
+    def discard(self, ids: Sequence[str]) -> int:
+        return 0
+
     def replay(self, ids: Sequence[str] | None = None) -> int:
         return 0
 
@@ -181,8 +192,11 @@ class Tier:
     queue: MemoryQueue
     keyring: Keyring
     worker: "Worker"
+    journal: MemoryObjects
+    audit: Audit
 
     def close(self) -> None:
+        self.audit.close()
         self.reception.close()
 
 
@@ -211,8 +225,8 @@ class Worker:
 
 def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_upload: int = 1_000_000,
               open_without_keys: bool = True, facts: Facts | None = None,
-              gallery: Gallery | None = None) -> Tier:  # fmt: skip
-    inputs, outputs, mailbox = MemoryObjects(), MemoryObjects(), MemoryMailbox()
+              gallery: Gallery | None = None, bulk_folder: Path | None = None) -> Tier:  # fmt: skip
+    inputs, outputs, journal, mailbox = MemoryObjects(), MemoryObjects(), MemoryObjects(), MemoryMailbox()
     worker = Worker(inputs, outputs, mailbox)
     queue = MemoryQueue(worker.perform)
     ids = (f"{number:032x}" for number in itertools.count(1))
@@ -227,12 +241,17 @@ def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_uploa
     keyring = Keyring(MemoryObjects(), now=lambda: float(next(clock)), new_secret=lambda: next(secrets))
     reception = Reception(inputs, outputs, queue, mailbox, now=time.time, new_id=new_id)
     load = Load(queue, outputs, max_backlog, time.time)
+    opened = (lambda: gallery) if gallery else _nobody
+    history = History(journal, opened, ended=reception.result, now=time.time, new_id=_chance)
+    audit = Audit(journal, now=time.time, new_id=_chance)
     service = Service(
         reception=reception,
         queue=queue,
         inputs=inputs,
         outputs=outputs,
         gallery=(lambda: gallery) if gallery else _nobody,
+        journal=Journal(history, audit, AuditLog(journal, time.time), Repeats(journal, time.time), time.time),
+        bundles=FileBundles(bulk_folder, 10_000_000),
         access=Access(keyring, open_without_keys=open_without_keys),
         load=load,
         telemetry=Telemetry(load),
@@ -242,7 +261,12 @@ def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_uploa
         request_seconds=request_seconds,
         max_upload=max_upload,
     )
-    return Tier(create_app(service, new_id=new_id), reception, inputs, outputs, queue, keyring, worker)
+    app = create_app(service, new_id=new_id)
+    return Tier(app, reception, inputs, outputs, queue, keyring, worker, journal, audit)
+
+
+def _chance() -> str:
+    return uuid.uuid4().hex
 
 
 def _nobody() -> Gallery:

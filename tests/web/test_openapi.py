@@ -51,10 +51,17 @@ def test_every_status_is_in_it_as_a_problem(document: dict[str, Any]) -> None:
             assert operation["security"] == [{"bearer": []}, {"header": []}]
 
 
+def test_who_wants_a_key_has_a_role_for_it(tier: Tier, document: dict[str, Any]) -> None:
+    """Roles go by the function's name: one of another name than the document's would be open to all."""
+    endpoints = {rule.endpoint for rule in tier.app.url_map.iter_rules()}
+    secured = {one["operationId"] for one in operations(document).values() if one.get("security")}
+    assert secured <= endpoints & set(ROLES)
+
+
 def test_parameters_are_said(document: dict[str, Any]) -> None:
     recognize = operations(document)["/v1/recognize", "post"]
     names = {(one["in"], one["name"]) for one in recognize["parameters"]}
-    query = {"collection", "threshold", "max_false_match_rate", "nearest", "vectors", "every"}
+    query = {"collection", "threshold", "max_false_match_rate", "nearest", "limit", "vectors", "every"}
     assert names == {("query", name) for name in query} | {("header", "Idempotency-Key"), ("header", "Prefer")}
     content = recognize["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*", "video/*", "application/octet-stream"}

@@ -369,9 +369,9 @@ def test_each_role_may_do_its_part(tier: Tier, client: FlaskClient) -> None:
 
 
 LARGE = """
-INSERT INTO collections VALUES (1, 'default', 'm', 4, 100000, 1);
+INSERT INTO collections VALUES (1, 'default', 'm', 4, 100000, 1, 0);
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-    INSERT INTO people SELECT i, 1, printf('%032x', i), printf('Person %x', i * 7919 % 10007), 0 FROM n;
+    INSERT INTO people SELECT i, 1, printf('%032x', i), printf('Person %x', i * 7919 % 10007), 0, 0 FROM n;
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
     INSERT INTO faces SELECT i, 1, 1 + i * 7919 % 10000, printf('%032x', i), 1, x'00', x'00', '', '', '{}', 0 FROM n;
 INSERT INTO crops SELECT number, x'ffd8' FROM faces;

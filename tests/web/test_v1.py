@@ -48,6 +48,7 @@ def test_options_reach_the_job(tier: Tier, client: FlaskClient, where: str) -> N
         "max_false_match_rate": "0.001",
         "nearest": "true",
         "every": "1.5s",
+        "limit": "3",
     }
     in_form, in_query = (options, {}) if where == "form" else ({}, options)
     response = client.post("/v1/recognize", data={"video": picture("clip.mp4"), **in_form}, query_string=in_query)
@@ -55,13 +56,14 @@ def test_options_reach_the_job(tier: Tier, client: FlaskClient, where: str) -> N
     job = asked(tier)
     assert (job.kind, job.collection) == (JobKind.RECOGNIZE, "family")
     assert job.match == MatchOptions(0.001, 0.5, nearest=True)
-    assert job.sampling == Sampling(seconds=1.5)
+    assert (job.sampling, job.limit) == (Sampling(seconds=1.5), 3)
 
 
 def test_without_options_it_is_the_service_that_says(tier: Tier, client: FlaskClient) -> None:
     assert client.post("/v1/recognize", data={"file": picture()}).status_code == 200
     job = asked(tier)
     assert (job.collection, job.match, job.sampling) == ("default", MatchOptions(0.01), Sampling())
+    assert job.limit == 0
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,7 @@ def test_without_options_it_is_the_service_that_says(tier: Tier, client: FlaskCl
         {"every": "1.5f"},
         {"every": "0x"},
         {"nearest": "perhaps"},
+        {"limit": "-1"},
         {"collection": "x" * 300},
     ],
 )

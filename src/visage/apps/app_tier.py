@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from visage.core.ports import Station
 from visage.core.stored import StoreDecoder
+from visage.core.unpacking import Unpacking
 from visage.core.worker import Places, Worker
 from visage.settings import Settings
 from visage.web.logs import EXTRA
-from visage.wiring import open_engine, open_objects, open_queue, open_replies
+from visage.wiring import open_bundles, open_engine, open_objects, open_queue, open_replies
 
 _logger = logging.getLogger("visage.app_tier")
 
@@ -26,9 +27,13 @@ def run(settings: Settings, station: Station) -> None:
         engine = stack.enter_context(open_engine(settings))
         queue = stack.enter_context(closing(open_queue(settings)))
         replies = stack.enter_context(closing(open_replies(settings)))
-        kit = replace(engine.kit, decoder=StoreDecoder(open_objects(settings.inputs_url), engine.kit.decoder))
+        inputs = open_objects(settings.inputs_url)
+        kit = replace(engine.kit, decoder=StoreDecoder(inputs, engine.kit.decoder))
         stack.callback(kit.close)
-        places = Places(queue, open_objects(settings.outputs_url), replies, station)
+        unknown = open_objects(settings.unknown_url) if settings.unknown_days > 0 else None
+        outputs = open_objects(settings.outputs_url)
+        bulk = Unpacking(inputs, outputs, queue, open_bundles(settings), engine.kit.now)
+        places = Places(queue, inputs, outputs, replies, station, unknown, bulk)
         name = uuid.uuid4().hex
         one_thread = settings.worker_threads == 1
         worker = Worker(kit, places, name=name, lease=settings.lease_seconds, log=_log, one_thread=one_thread)

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from visage.apps.checkup import facts_of
+from visage.apps.journaling import open_journal
 from visage.apps.publishing import publishing
+from visage.apps.unknown import open_inbox, sweep_unknown
 from visage.core.errors import UsageError, VisageError
+from visage.core.inbox import Inbox
 from visage.core.keyring import Keyring
+from visage.core.outcomes import Outcomes
 from visage.core.ports import Gallery, Replies
 from visage.core.reception import Reception
 from visage.core.sweep import sweep
@@ -18,11 +22,19 @@ from visage.settings import Settings
 from visage.web.access import Access, is_loopback
 from visage.web.app import create_app
 from visage.web.asking import Service
+from visage.web.journal import Journal
 from visage.web.load import Load
 from visage.web.logs import EXTRA
 from visage.web.server import Where, serve, tls_context
 from visage.web.telemetry import Telemetry
-from visage.wiring import open_gallery, open_keyring, open_objects, open_queue, open_replies
+from visage.wiring import (
+    open_bundles,
+    open_gallery,
+    open_keyring,
+    open_objects,
+    open_queue,
+    open_replies,
+)
 
 _log = logging.getLogger("visage.web")
 
@@ -44,6 +56,8 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
         )
         gallery = _gallery(settings, stack)
         stack.enter_context(publishing(settings, gallery, lambda error: _log.warning("not published: %s", error)))
+        journal = open_journal(settings, gallery, reception, Outcomes(inputs, outputs, time.time), stack)
+        inbox = open_inbox(settings, gallery)
         load = Load(queue, outputs, settings.max_backlog, time.time)
         service = Service(
             reception=reception,
@@ -51,6 +65,8 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             inputs=inputs,
             outputs=outputs,
             gallery=gallery,
+            journal=journal,
+            bundles=open_bundles(settings),
             access=Access(keyring, open_without_keys=_is_private(settings)),
             load=load,
             telemetry=Telemetry(load),
@@ -59,11 +75,12 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             stranger_rate=settings.stranger_rate,
             request_seconds=settings.request_seconds,
             max_upload=settings.max_upload,
+            inbox=inbox,
         )
 
         def said(url: str) -> None:
             _log.info("listening on %s", url)
-            _sweep_by_and_by(stack, settings, replies)
+            _sweep_by_and_by(stack, settings, replies, journal, inbox)
             if ready:
                 ready(url)
 
@@ -115,13 +132,15 @@ def _is_private(settings: Settings) -> bool:
     return is_loopback(settings.host) and not settings.behind_tls_proxy
 
 
-def _sweep_by_and_by(stack: ExitStack, settings: Settings, replies: Replies) -> None:
+def _sweep_by_and_by(
+    stack: ExitStack, settings: Settings, replies: Replies, journal: Journal, inbox: Inbox | None
+) -> None:
     """Delete what was kept long enough, now and every hour, on a thread that ends with the stack."""
     ended = threading.Event()
 
     def work() -> None:
         while True:
-            _sweep(settings, replies)
+            _sweep(settings, replies, journal, inbox)
             if ended.wait(_SWEEP_EVERY):
                 return
 
@@ -131,7 +150,7 @@ def _sweep_by_and_by(stack: ExitStack, settings: Settings, replies: Replies) -> 
     stack.callback(ended.set)
 
 
-def _sweep(settings: Settings, replies: Replies) -> None:
+def _sweep(settings: Settings, replies: Replies, journal: Journal, inbox: Inbox | None) -> None:
     """Folders alone: buckets have rules of their own for what is to expire."""
     for url in (settings.inputs_url, settings.outputs_url):
         if url.startswith("file:"):
@@ -145,6 +164,14 @@ def _sweep(settings: Settings, replies: Replies) -> None:
         replies.sweep()
     except VisageError as error:
         _log.warning("mailboxes were not swept: %s", error)
+    try:
+        journal.sweep(time.time() - settings.undo_days * _DAY, time.time() - settings.audit_days * _DAY)
+    except VisageError as error:
+        _log.warning("the journal was not swept: %s", error)
+    try:
+        sweep_unknown(settings, inbox)
+    except VisageError as error:
+        _log.warning("unknown faces were not swept: %s", error)
 
 
 def _new_id() -> str:

@@ -124,6 +124,10 @@ class SqsQueue:
         self._check_open()
         return self._dead.peek(limit)
 
+    def discard(self, ids: Sequence[str]) -> int:
+        self._check_open()
+        return self._dead.take(ids, lambda _: None)
+
     def replay(self, ids: Sequence[str] | None = None) -> int:
         self._check_open()
         return self._dead.take(ids, self.send)

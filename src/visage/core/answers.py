@@ -1,5 +1,6 @@
 """What comes out of a job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Outcome(StrEnum):
     TOO_BLURRED = "too blurred"
     EXTREME_POSE = "extreme pose"
     DUPLICATE = "duplicate"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,15 @@ class Answer:
     @property
     def names(self) -> list[str]:
         """The people named, most seen first; `unknown` only where there were faces and nobody was named."""
-        named = [person.name for person in self.people if person.person_id is not None]
-        return named or [person.name for person in self.people]
+        return names_of(self.people)
 
     @property
     def text(self) -> str:
         """The names, one a line; empty where no face was found."""
         return "\n".join(self.names)
+
+
+def names_of(people: Sequence[Appearance]) -> list[str]:
+    """See `Answer.names`."""
+    named = [person.name for person in people if person.person_id is not None]
+    return named or [person.name for person in people]

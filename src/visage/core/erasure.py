@@ -12,11 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from visage.core.errors import MessageError, NoObjectError, StorageError
+from visage.core.amend import BEFORE
+from visage.core.bulk import erased_key
+from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError
+from visage.core.inbox import Inbox
 from visage.core.names import lookup_name
-from visage.core.ports import Gallery, Objects
+from visage.core.outcomes import without
+from visage.core.ports import Gallery, Objects, Queue
 from visage.core.tickets import Ticket, result_key, result_to_bytes, ticket_from_text, ticket_key
-from visage.core.values import JobKind, Person
+from visage.core.values import DeadLetter, JobKind, Person
 
 # Jobs looked at together: most of the time is spent on waiting for the store.
 _TOGETHER = 8
@@ -25,6 +29,8 @@ _TRIES = 10  # each that fails means that a worker wrote the result anew meanwhi
 _RESULT = re.compile(r"([0-9a-f]{32})/result\.json")
 _IDS = re.compile(r'id":"([^"]*)"')
 _TICKET = re.compile(r"([0-9a-f]{32})/ticket\.json")
+
+_LETTERS = 10_000  # that are looked at
 
 # Whom a sighting was compared with, and need not be.
 _WEIGHED = {"nearest", "runner_up"}
@@ -57,11 +63,24 @@ class Eraser:
     """Used by many threads. forget: deletes a job by its id (`Reception.forget`).
 
     Every call may raise `StorageError`; it is worth a retry, for jobs go first and the gallery's part goes at once.
-    What a worker has in hand meanwhile is not among the jobs yet: whoever was seen by then may be in its result.
+    What a worker has in hand meanwhile is not among the jobs yet: the worker itself leaves out of it who is no more
+    (`core/keeper.py`).
     """
 
-    def __init__(self, gallery: Gallery, inputs: Objects, outputs: Objects, forget: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        inputs: Objects,
+        outputs: Objects,
+        forget: Callable[[str], None],
+        *,
+        queue: Queue,
+        inbox: Inbox | None,
+    ) -> None:
+        """queue: with the dead letters. inbox: with the unknown faces that were named, if such are kept."""
         self._gallery = gallery
+        self._queue = queue
+        self._inbox = inbox
         self._inputs = inputs
         self._outputs = outputs
         self._forget = forget
@@ -71,6 +90,9 @@ class Eraser:
         crops = {face.id: face.crop is not None for face in self._gallery.faces(person.collection, person.id)}
         wanted = _Wanted(person.collection, frozenset({person.id, *crops}), person.name)
         jobs, seen = self._sweep(wanted, set())
+        self._discard(wanted)
+        if self._inbox:
+            self._inbox.forget_person(person.collection, person.id, crops)
         faces = self._gallery.remove(person.collection, person.id)
         late, _ = self._sweep(wanted, seen)  # that were done while the others were looked through
         return Erased(faces, sum(crops.values()), jobs + late)
@@ -82,8 +104,18 @@ class Eraser:
         if person.faces == 1:
             return self.person(person)
         jobs, _ = self._sweep(_Wanted(person.collection, frozenset({face.id}), None), set())
+        if self._inbox:
+            self._inbox.forget_person(collection, None, [face.id])
         faces = self._gallery.remove_faces(collection, [face.id])
         return Erased(faces, faces if face.crop is not None else 0, jobs)
+
+    def _discard(self, wanted: _Wanted) -> None:
+        """Letters that were given up and would enroll whom is wanted, should they be sent again."""
+        try:
+            letters = self._queue.dead(_LETTERS)
+        except UsageError:  # there are none with this queue
+            return
+        self._queue.discard([letter.id for letter in letters if _is_to_enroll(_ticket_in(letter), wanted)])
 
     def _sweep(self, wanted: _Wanted, seen: set[str]) -> tuple[int, set[str]]:
         """Forget the jobs that name whom is wanted; how many, and the keys that were looked at, `seen` and more."""
@@ -112,15 +144,25 @@ class Eraser:
 
     def _asked(self, job: str, wanted: _Wanted) -> bool:
         """The same of one that has none yet: it is the name it was handed in with that counts."""
-        if not _is_to_enroll(self._ticket(job), wanted):
+        ticket = self._ticket(job)
+        if ticket and ticket.job.kind is JobKind.BULK:
+            self._spare(ticket, wanted)
+            return False
+        if not _is_to_enroll(ticket, wanted):
             return False
         self._forget(job)
         return True
 
+    def _spare(self, ticket: Ticket, wanted: _Wanted) -> None:
+        """Have a job of many photos enroll all but whom is wanted; what it has stored of them goes as jobs of its own
+        do."""
+        if wanted.name is not None and lookup_name(ticket.job.collection) == wanted.collection:
+            self._inputs.put(erased_key(ticket.id, wanted.collection, wanted.name), b"")
+
     def _without(self, job: str, data: bytes, wanted: _Wanted) -> bytes | None:
         """The result less whom is wanted; None where it cannot be without them."""
         there = wanted.are_in(data)
-        if not there and b'"enroll"' not in data:
+        if not there and b'"enroll"' not in data and b'"bulk"' not in data:
             return data
         try:
             result = json.loads(data)
@@ -130,12 +172,13 @@ class Eraser:
         ticket = self._ticket(job)
         if ticket is not None and lookup_name(ticket.job.collection) != wanted.collection:
             return data
+        if kind == JobKind.BULK and "report" in result:
+            names = frozenset() if wanted.name is None else {wanted.name}
+            return result_to_bytes(without(result, names, wanted.ids))
         if kind == JobKind.ENROLL:
             return None if there or _is_to_enroll(ticket, wanted) or _resembles(result, wanted) else data
-        if wanted.name is None:  # a match may go by a face that is no more: the person is still there
-            return data
-        struck = result_to_bytes(_struck(result, wanted.ids))
-        return None if wanted.are_in(struck) else struck
+        # A match may go by a face that is no more: the person is still there.
+        return data if wanted.name is None else _less(result, wanted)
 
     def _ticket(self, job: str) -> Ticket | None:
         try:
@@ -149,6 +192,13 @@ def _jobs(objects: Objects, kept: re.Pattern[str]) -> set[str]:
     return {found[1] for stored in objects.list() if (found := kept.fullmatch(stored.key))}
 
 
+def _ticket_in(letter: DeadLetter) -> Ticket | None:
+    try:
+        return ticket_from_text(letter.body)
+    except MessageError:
+        return None
+
+
 def _is_to_enroll(ticket: Ticket | None, wanted: _Wanted) -> bool:
     if ticket is None or wanted.name is None or ticket.job.kind is not JobKind.ENROLL:
         return False
@@ -160,6 +210,21 @@ def _resembles(result: dict[str, Any], wanted: _Wanted) -> bool:
     """Whether it says of somebody else, who was enrolled, that they look like whom is wanted."""
     enrollment = (result.get("answer") or {}).get("enrollment") or {}
     return wanted.name is not None and (enrollment.get("resembles") or {}).get("name") == wanted.name
+
+
+def _less(result: dict[str, Any], wanted: _Wanted) -> bytes | None:
+    """The answer less whom is wanted; None where it names them."""
+    struck = result_to_bytes(_struck(_as_it_is(result, wanted.ids), wanted.ids))
+    return None if wanted.are_in(struck) else struck
+
+
+def _as_it_is(result: dict[str, Any], ids: frozenset[str]) -> dict[str, Any]:
+    """The result, which may be taken back to what it was before it was amended, but not to the person."""
+    before = {
+        place: {key: None if _speaks_of(match, ids) else match for key, match in was.items()}
+        for place, was in (result.get(BEFORE) or {}).items()
+    }
+    return {**result, BEFORE: before} if before else result
 
 
 def _struck(value: Any, ids: frozenset[str]) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from visage.core.ahead import ahead
 from visage.core.answers import Answer, Comparison, Models
+from visage.core.boxes import iou
 from visage.core.enroll import Registrar, enroll
 from visage.core.errors import OtherModelError, UnreadableError, UsageError, VisageError
 from visage.core.kit import Kit
@@ -16,9 +17,12 @@ from visage.core.match import Rule, probabilities, rule_for
 from visage.core.names import check_name
 from visage.core.photos import Lap, Photo, Stopwatch, perform_photos
 from visage.core.ports import Clip
-from visage.core.recognize import Eyes, Finder, Probe, batches, measure, name, probes
+from visage.core.recognize import WEAK, Eyes, Finder, Probe, batches, largest, measure, name, probes
 from visage.core.track import appearances, step_of
 from visage.core.values import Face, Frame, Job, JobKind, Media, Sampling, Sighting
+
+# A face is the one that a box means from this overlap (IoU) on.
+SAME_BOX = 0.5
 
 # Called with each frame that was looked at and what was seen in it: for progress, and for drawing.
 Watcher = Callable[[Frame, Sequence[Sighting], Media], None]
@@ -26,6 +30,8 @@ Watcher = Callable[[Frame, Sequence[Sighting], Media], None]
 
 def perform(job: Job, kit: Kit, watch: Watcher | None = None) -> Answer:
     """Do the job. Raises `InputError` where a source is of no use, `GalleryError`, `ModelError`, `StorageError`."""
+    if job.kind is JobKind.BULK:
+        raise UsageError("a job that is many jobs is taken apart by a worker of the service")
     stopwatch = Stopwatch(kit.clock)
     sources = 2 if job.kind is JobKind.COMPARE else 1
     if len(job.sources) != sources:
@@ -63,7 +69,7 @@ def _video_answer(job: Job, clip: Clip, kit: Kit, stopwatch: Stopwatch, watch: W
     sightings: list[Sighting] = []
     frames = 0
     for batch, faces in _searched(clip, Finder(kit.detector, video=True), lap):
-        seen = gaze.see(batch, faces)
+        seen = gaze.see(batch, [largest(found, job.limit) for found in faces])
         sightings += seen
         frames += len(batch)
         _tell(watch, batch, seen, clip.media)
@@ -90,7 +96,7 @@ class _Gaze:
 def _namer(job: Job, kit: Kit, lap: Lap) -> _Gaze:
     collection = check_name(job.collection)
     gallery = kit.gallery()
-    rule = rule_for(kit.card, job.match, gallery.size(collection))
+    rule = rule_for(kit.card, job.match, gallery.size(collection), gallery.version())
     people = gallery.population(collection)
     eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
 
@@ -150,7 +156,9 @@ def _enroll(job: Job, kit: Kit, stopwatch: Stopwatch) -> Answer:
             f"{person[0]!r} was enrolled with {made_by}, but {kit.card.name} is in use; to change everybody over: "
             f"visage people migrate, or to go back: visage models use {made_by}"
         )
-    found, media, frame = _photo(job.sources[0], kit, stopwatch.lap)
+    pointed = job.enroll.box is not None or job.enroll.frame is not None
+    look = _pointed_at(job, kit, stopwatch.lap) if pointed else _photo(job.sources[0], kit, stopwatch.lap)
+    found, media, frame = look
     if media.problem:
         raise UnreadableError(media.source, f"{media.problem}; enroll from an undamaged copy")
     new_id = _face_ids(job, kit)
@@ -189,6 +197,39 @@ def _photo(source: str, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:
     with lap("detect"):
         faces = Finder(kit.detector, video=False).find([frame])
     return probes([frame], faces, eyes)[0], media, frame
+
+
+def _pointed_at(job: Job, kit: Kit, lap: Lap) -> tuple[list[Probe], Media, Frame]:
+    """As `_photo`, of the frame that is meant, and where a box is given, with the face there alone."""
+    with lap("decode"), kit.decoder.open(job.sources[0], job.sampling) as clip:
+        frame = _meant(clip, job.enroll.frame)
+        media = clip.media
+    with lap("detect"):
+        if media.is_video:  # where a weak detection may have been believed, for what was seen just before and after
+            faces = kit.detector.detect([frame.pixels], least=WEAK * kit.detector.threshold)[0]
+        else:
+            faces = Finder(kit.detector, video=False).find([frame])[0]
+    if job.enroll.box is not None:
+        faces = _in_box(faces, job.enroll.box)
+    eyes = Eyes(kit.detector, kit.embedder, kit.card, lap)
+    return probes([frame], [faces], eyes)[0], media, frame
+
+
+def _in_box(faces: Sequence[Face], box: tuple[float, float, float, float]) -> list[Face]:
+    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+    overlaps = iou(np.array([box], np.float32), boxes)[0]
+    return [faces[int(overlaps.argmax())]] if overlaps.max(initial=0.0) >= SAME_BOX else []
+
+
+def _meant(clip: Clip, index: int | None) -> Frame:
+    """The frame of that index, or the first."""
+    for frame in clip.frames():
+        if index is None or frame.index == index:
+            return frame
+        if frame.index > index:
+            break
+    reason = f"frame {index} is none of those looked at; give the frame and the sampling of one answer"
+    raise UnreadableError(clip.media.source, reason)
 
 
 def _searched(clip: Clip, finder: Finder, lap: Lap) -> Iterator[tuple[list[Frame], list[list[Face]]]]:

@@ -19,9 +19,11 @@ from visage.core.errors import (
     VisageError,
 )
 from visage.core.hand import Hand, Held
+from visage.core.keeper import Keeper, Kept
 from visage.core.ports import Queue, Replies
 from visage.core.records import Records
-from visage.core.tickets import failure_of, result_of
+from visage.core.strangers import Strangers
+from visage.core.tickets import Ticket, failure_of, result_of
 
 # Seconds until what failed for no fault of the job is tried again; they grow with every try up to the second number,
 # since a queue may count the tries and give a message up.
@@ -31,13 +33,19 @@ LATEST = 60.0
 # An event and its facts, for the log; no names of people or files among them.
 Log = Callable[..., None]
 
+# Sees to what follows from the end of a job that is part of another, before its message is removed: the ticket, and
+# what was stored of it (None: another's is in the store). The ticket of the whole where that is over by it.
+Ended = Callable[[Ticket, dict[str, Any] | None], Ticket | None]
+
 
 @dataclass(frozen=True)
 class _Finished:
-    """result: None where there was one already."""
+    """result: None where there was one already. over: whether there is one; not where a job was taken apart."""
 
     held: Held
     result: dict[str, Any] | None
+    over: bool = True
+    strangers: Strangers | None = None
 
 
 class Outbox:
@@ -48,15 +56,19 @@ class Outbox:
         queue: Queue,
         replies: Replies,
         records: Records,
+        keeper: Keeper,
         hand: Hand,
         *,
         now: Callable[[], float],
         over: threading.Event,
         log: Log,
+        ended: Ended,
     ) -> None:
         self._queue = queue
+        self._ended = ended
         self._replies = replies
         self._records = records
+        self._keeper = keeper
         self._hand = hand
         self._now = now
         self._over = over
@@ -64,9 +76,9 @@ class Outbox:
         self._finished: SimpleQueue[_Finished | None] = SimpleQueue()
         self.done = 0  # jobs
 
-    def finish(self, held: Held, answer: Answer) -> None:
-        """The job was done."""
-        self._finished.put(_Finished(held, result_of(held.ticket, answer, self._now())))
+    def finish(self, held: Held, answer: Answer, strangers: Strangers | None = None) -> None:
+        """The job was done. strangers: who was seen in it and is to be kept."""
+        self._finished.put(_Finished(held, result_of(held.ticket, answer, self._now()), strangers=strangers))
 
     def fail(self, held: Held, error: VisageError) -> None:
         """The job cannot be done; the client is told so."""
@@ -75,6 +87,10 @@ class Outbox:
     def skip(self, held: Held) -> None:
         """Its result is there already."""
         self._finished.put(_Finished(held, None))
+
+    def hand_on(self, held: Held) -> None:
+        """It was taken apart; the last of its parts to end makes its result."""
+        self._finished.put(_Finished(held, None, over=False))
 
     def end(self) -> None:
         """Nothing more will come."""
@@ -107,7 +123,8 @@ class Outbox:
         """Put the job aside for good: its client gets the error, people find the reason among the dead letters."""
         self._log("a job was put aside", id=held.ticket.id, request=held.ticket.request, reason=reason)
         self._records.keep(held.ticket, failure_of(held.ticket, error, self._now()))
-        self._tell(held)
+        self._follow(held.ticket, None)
+        self._tell(held.ticket)
         self._queue.bury(held.receipt, reason)
         self._hand.drop([held.receipt])
 
@@ -121,7 +138,7 @@ class Outbox:
             stored = [one.held for one in batch if one is not None and self._store(one)]
             with self.patience("what is done cannot be taken off the queue"):
                 for held in stored:
-                    self._tell(held)
+                    self._tell(held.ticket)
                 self._queue.done([held.receipt for held in stored])
                 self.done += len(stored)
             self._hand.drop([held.receipt for held in stored])
@@ -140,21 +157,36 @@ class Outbox:
         ticket, result = one.held.ticket, one.result
         try:
             if result is not None:
-                first = self._records.keep(ticket, result)
+                kept = self._keeper.keep(ticket, result, one.strangers)
                 failure = result.get("error", {}).get("kind")
-                self._log("a job is done", id=ticket.id, request=ticket.request, failure=failure, first=first)
+                self._log(
+                    "a job is done", id=ticket.id, request=ticket.request, failure=failure, first=kept is Kept.STORED
+                )
+                if ticket.part and kept is Kept.ANOTHERS:
+                    # Whoever was first sends the next part just now; should they be killed at that, it is ours to do.
+                    self._put_off(one.held)
+                    return False
+            if not one.over:
+                return True
+            self._follow(ticket, result)
             if one.held.again or (result or {}).get("answer", {}).get("frames", 1) > 1:
                 self._records.tidy(ticket)
-        except StorageError as error:
+        except (StorageError, GalleryError) as error:
             self._log("a result cannot be stored", id=ticket.id, request=ticket.request, reason=str(error))
             self._put_off(one.held)
             return False
         return True
 
-    def _tell(self, held: Held) -> None:
-        if held.ticket.reply:
+    def _follow(self, ticket: Ticket, result: dict[str, Any] | None) -> None:
+        """See to what follows from the end of a part. May raise `StorageError`."""
+        if ticket.part and (whole := self._ended(ticket, result)):
+            self._log("a job of many is done", id=whole.id, request=whole.request)
+            self._tell(whole)
+
+    def _tell(self, ticket: Ticket) -> None:
+        if ticket.reply:
             with self.patience("a reply cannot be sent", pause=False):  # who waits for it looks by itself
-                self._replies.send(held.ticket.reply, [held.ticket.id])
+                self._replies.send(ticket.reply, [ticket.id])
 
 
 def _blameless(error: VisageError) -> bool:

@@ -9,7 +9,7 @@ from visage.core.errors import VisageError
 from visage.core.kit import Kit
 from visage.core.match import rule_for
 from visage.core.names import check_name
-from visage.core.recognize import Eyes, Finder, Probe, measure, name, probes
+from visage.core.recognize import Eyes, Finder, Probe, largest, measure, name, probes
 from visage.core.track import appearances
 from visage.core.values import Face, Frame, Job, JobKind, Media, Sighting
 
@@ -64,7 +64,8 @@ def perform_photos(photos: Sequence[Photo], kit: Kit) -> list[Answer | VisageErr
     with together.lap("total"):
         finder = Finder(kit.detector, video=False)
         with together.lap("detect"):
-            faces = finder.find([photo.frame for photo in photos])
+            everything = finder.find([photo.frame for photo in photos])
+            faces = [largest(found, photo.job.limit) for found, photo in zip(everything, photos, strict=True)]
         to_name = [i for i, photo in enumerate(photos) if photo.job.kind is JobKind.RECOGNIZE]
         eyes = Eyes(kit.detector, kit.embedder, kit.card, together.lap) if to_name else None
         found: dict[int, list[Probe]] = {}
@@ -99,7 +100,7 @@ def _answer(photo: Photo, faces: Sequence[Face], found: Sequence[Probe] | None, 
             return replace(answer, sightings=tuple(seen))
         collection = check_name(job.collection)
         gallery = kit.gallery()
-        rule = rule_for(kit.card, job.match, gallery.size(collection))
+        rule = rule_for(kit.card, job.match, gallery.size(collection), gallery.version())
         eyes = Eyes(kit.detector, kit.embedder, kit.card, watch.lap)
         seen = name(found, gallery, collection, rule, gallery.population(collection), eyes)
         return replace(answer, sightings=tuple(seen), people=appearances(seen, 0.0), rule=rule)

@@ -122,6 +122,7 @@ def rule_to_json(rule: Rule) -> dict[str, Any]:
         "limited": rule.limited,
         "stranger_rate": rule.stranger_rate,
         "enrolled": rule.enrolled,
+        "gallery": rule.gallery,
     }
 
 
@@ -156,6 +157,7 @@ def person_to_json(person: Person) -> dict[str, Any]:
         "collection": person.collection,
         "faces": person.faces,
         "created": person.created,
+        "hidden": person.hidden,
     }
 
 

@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from visage.core.cluster import thresholds_for
 from visage.core.errors import DeadlyError, NoGalleryError, StorageError, VisageError
 from visage.core.hand import Hand, Held
 from visage.core.intake import Decoded, Intake
-from visage.core.jobs import perform
+from visage.core.jobs import Watcher, perform
+from visage.core.keeper import Keeper
 from visage.core.kit import Kit
 from visage.core.outbox import RETRY, Log, Outbox
 from visage.core.photos import perform_photos
 from visage.core.ports import Objects, Queue, Replies, Station
 from visage.core.records import Records, Report
+from visage.core.strangers import Gatherer, Strangers
+from visage.core.tickets import Ticket
+from visage.core.unpacking import Unpacking
 from visage.core.values import Frame, JobKind, Media, Sighting
 
 # Jobs in hand at most, and photos that go through the networks together. More would gain little and keep jobs from
@@ -42,12 +47,17 @@ OFTEN = 1.0
 
 @dataclass(frozen=True)
 class Places:
-    """What a worker speaks to beside its kit, the sources of whose jobs are keys of the input store."""
+    """What a worker speaks to beside its kit, the sources of whose jobs are keys of the input store. unknown: where
+    faces that match nobody are kept; None where they are not. bulk: for jobs that are many jobs; without it they fail.
+    """
 
     queue: Queue
+    inputs: Objects
     outputs: Objects
     replies: Replies
     station: Station
+    unknown: Objects | None = None
+    bulk: Unpacking | None = None
 
 
 class Worker:
@@ -61,6 +71,7 @@ class Worker:
         self._kit = kit
         self._queue = places.queue
         self._station = places.station
+        self._bulk = places.bulk
         self._lease = lease
         self._alone = threading.Lock()
         self._over = threading.Event()
@@ -69,10 +80,13 @@ class Worker:
         self._began = 0.0
         self._report = Report()
         self._records = Records(places.outputs, name, kit.now, tries=DEATHS)
+        self._gathers = places.unknown is not None
+        keeper = Keeper(self._records, places.inputs, places.outputs, places.unknown, kit.gallery)
         self._hand = Hand(HOLD, places.station.busy, kit.clock)
         self._outbox = Outbox(
-            places.queue, places.replies, self._records, self._hand, now=kit.now, over=self._over, log=log
-        )
+            places.queue, places.replies, self._records, keeper, self._hand, now=kit.now, over=self._over, log=log,
+            ended=places.bulk.ended if places.bulk else _nothing_follows,
+        )  # fmt: skip
         self._intake = Intake(
             kit,
             places.queue,
@@ -131,7 +145,10 @@ class Worker:
             with self._outbox.answering(one.held):
                 if isinstance(answer, VisageError):
                     raise answer
-                self._outbox.finish(one.held, answer)
+                gatherer = self._gatherer(one.held)
+                if gatherer:
+                    gatherer(one.photo.frame, answer.sightings, one.photo.media)
+                self._outbox.finish(one.held, answer, self._gathered(gatherer, one.held))
 
     def _perform_one(self, held: Held) -> None:
         if not self._hand.has(held.receipt):
@@ -164,15 +181,41 @@ class Worker:
         return young and self._kit.now() - held.ticket.created < PATIENCE
 
     def _perform(self, held: Held) -> None:
+        if held.ticket.job.kind is JobKind.BULK and self._bulk:
+            self._take_apart(held, self._bulk)
+            return
         looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}
+        gatherer = self._gatherer(held)
+        watchers = [watcher for watcher in (self._progress(held) if looks else None, gatherer) if watcher]
         self._hand.shut(looks)  # most likely a video: others are not to wait for its end
         try:
-            answer = perform(held.ticket.job, self._kit, self._progress(held) if looks else None)
+            answer = perform(held.ticket.job, self._kit, _all_of(watchers) if watchers else None)
         finally:
             self._hand.shut(False)
-        self._outbox.finish(held, answer)
+        self._outbox.finish(held, answer, self._gathered(gatherer, held))
 
-    def _progress(self, held: Held) -> Callable[[Frame, Sequence[Sighting], Media], None]:
+    def _take_apart(self, held: Held, bulk: Unpacking) -> None:
+        def give_way() -> None:  # what waits for the end of it
+            for other in self._intake.waiting():
+                self._outbox.give_back(other)
+
+        self._hand.shut(True)
+        try:
+            bulk.take_apart(held.ticket, give_way)
+        finally:
+            self._hand.shut(False)
+        self._outbox.hand_on(held)
+
+    def _gatherer(self, held: Held) -> Gatherer | None:
+        """Whoever matches nobody in this job is kept by it, if that is wished."""
+        if not self._gathers or held.ticket.job.kind is not JobKind.RECOGNIZE:
+            return None
+        return Gatherer(link=thresholds_for(self._kit.card).link, to_jpeg=self._kit.to_jpeg)
+
+    def _gathered(self, gatherer: Gatherer | None, held: Held) -> Strangers | None:
+        return gatherer.strangers(held.ticket, self._kit.embedder.name) if gatherer else None
+
+    def _progress(self, held: Held) -> Watcher:
         """Called with every frame of a video: every now and then it notes how far that is, and gives back what waits
         for its end, which may take hours."""
         last = self._kit.clock()
@@ -235,3 +278,14 @@ class Worker:
         thread = threading.Thread(target=run, name=f"visage-{part.__qualname__}", daemon=True)
         thread.start()
         return thread
+
+
+def _all_of(watchers: Sequence[Watcher]) -> Watcher:
+    def watch(frame: Frame, seen: Sequence[Sighting], media: Media) -> None:
+        for watcher in watchers:
+            watcher(frame, seen, media)
+
+    return watch
+
+
+def _nothing_follows(_ticket: Ticket, _result: object) -> None: ...

@@ -149,6 +149,9 @@ class SqliteQueue:
     def dead(self, limit: int = 100) -> list[DeadLetter]:
         return [DeadLetter(str(row[0]), *row[1:]) for row in self._run(_DEAD, limit=limit)]
 
+    def discard(self, ids: Sequence[str]) -> int:
+        return len(self._run(_FORGET, ids=json.dumps(list(ids))))
+
     def replay(self, ids: Sequence[str] | None = None) -> int:
         chosen = None if ids is None else json.dumps(ids)
         values = {"queue": self._name, "ids": chosen, "now": self._clock()}

@@ -89,6 +89,7 @@ class RuleOut(Shape):
     limited: bool
     stranger_rate: float | None
     enrolled: int
+    gallery: str = ""
 
 
 class ComparisonOut(Shape):
@@ -100,13 +101,14 @@ class ComparisonOut(Shape):
 
 
 class EnrolledOut(Shape):
-    """Somebody enrolled. faces: how many. created: seconds since 1970."""
+    """Somebody enrolled. faces: how many. created: seconds since 1970. hidden: not to be named."""
 
     id: str
     name: str
     collection: str
     faces: int
     created: float
+    hidden: bool = False
 
 
 class ResemblanceOut(Shape):
@@ -210,11 +212,33 @@ class JobProblem(Described):
     detail: str
 
 
+class BulkPhoto(Shape):
+    """What became of one of many photos. source: its path. name: whose it is; empty where that could not be told."""
+
+    source: str
+    name: str
+    outcome: Outcome | Literal["failed"]
+    detail: str
+    face_id: str | None
+    resembles: ResemblanceOut | None
+
+
+class BulkReport(Shape):
+    """What became of a job of many photos. people: how many were added to. outcomes: how often each."""
+
+    collection: str
+    total: int
+    people: int
+    outcomes: dict[str, int]
+    photos: list[BulkPhoto]
+
+
 class JobState(JobOut):
-    """progress: of a video that is being worked at."""
+    """progress: of a video or of many photos that are being worked at. report: of many photos."""
 
     progress: dict[str, Any] | None = None
     answer: AnswerOut | None = None
+    report: BulkReport | None = None
     error: JobProblem | None = None
 
 

@@ -19,8 +19,11 @@ from visage.web import document
 from visage.web.access import NOBODY
 from visage.web.answers import ProblemOut
 from visage.web.asking import Service
+from visage.web.bulk import add_bulk
 from visage.web.classic import add_classic
+from visage.web.corrections import add_corrections
 from visage.web.enroll import add_enrollment
+from visage.web.history import add_history
 from visage.web.jobs import add_jobs
 from visage.web.login import add_login
 from visage.web.logs import EXTRA
@@ -29,6 +32,7 @@ from visage.web.parameters import refused
 from visage.web.people import add_people
 from visage.web.problems import Problem, problem_for, title, to_response
 from visage.web.system import add_system
+from visage.web.unknown import add_unknown
 from visage.web.uploads import MAX_FIELDS_BYTES, MAX_PARTS, UploadRequest
 from visage.web.v1 import add_recognition
 from visage.web.watch import add_watch
@@ -45,6 +49,8 @@ ROLES = {
     "job_text": Role.READ,
     "forget": Role.RECOGNIZE,
     "enroll": Role.ENROLL,
+    "bulk": Role.ENROLL,
+    "bulk_places": Role.ENROLL,
     "jobs": Role.READ,
     "job_events": Role.READ,
     "job_source": Role.READ,
@@ -56,8 +62,23 @@ ROLES = {
     "rename_person": Role.ENROLL,
     "merge_people": Role.ENROLL,
     "move_faces": Role.ENROLL,
+    "hide_person": Role.ENROLL,
+    "unhide_person": Role.ENROLL,
+    "history": Role.READ,
+    "undo": Role.ENROLL,
+    "audit": Role.ADMIN,
     "erase_person": Role.ADMIN,
     "erase_face": Role.ADMIN,
+    "correct": Role.ENROLL,
+    "unknown": Role.READ,
+    "unknown_person": Role.READ,
+    "unknown_crop": Role.READ,
+    "name_unknown": Role.ENROLL,
+    "deny_unknown": Role.ENROLL,
+    "ignore_unknown": Role.ENROLL,
+    "not_a_face": Role.ENROLL,
+    "restore_unknown": Role.ENROLL,
+    "erase_unknown": Role.ADMIN,
     "metrics": Role.READ,
     "models": Role.READ,
     "system": Role.READ,
@@ -102,8 +123,12 @@ def create_app(service: Service, *, new_id: Callable[[], str]) -> OpenAPI:
     add_classic(app, service)
     add_recognition(app, service)
     add_people(app, service)
+    add_history(app, service)
     add_enrollment(app, service)
+    add_bulk(app, service)
     add_jobs(app, service)
+    add_corrections(app, service)
+    add_unknown(app, service)
     add_watch(app, service)
     add_system(app, service)
     add_login(app, service)

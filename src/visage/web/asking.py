@@ -1,17 +1,24 @@
 """What the classic form and /v1 share: a request becomes a job, and what came of it an answer or a problem."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, jsonify, request, url_for
 
+from visage.core.bulk import Bundles
+from visage.core.correct import Corrections
+from visage.core.inbox import Inbox
+from visage.core.keyring import Role
+from visage.core.outcomes import Outcomes
 from visage.core.ports import Gallery, Objects, Queue
 from visage.core.reception import Asked, Reception
 from visage.core.tickets import Ticket
-from visage.core.values import Job
+from visage.core.values import Job, JobKind
 from visage.web.access import Access
 from visage.web.facts import Facts
+from visage.web.journal import Journal
 from visage.web.load import Load
 from visage.web.parameters import AskHeaders
 from visage.web.problems import RETRY, Problem, problem_of
@@ -22,13 +29,16 @@ from visage.web.uploads import Source
 @dataclass(frozen=True)
 class Service:
     """Everything that routes need. collection, stranger_rate: where a request names none. request_seconds: how long a
-    request waits for its answer. max_upload: bytes. gallery: opened when it is first asked for."""
+    request waits for its answer. max_upload: bytes. gallery: opened when it is first asked for. inbox: None
+    where faces that match nobody are not kept."""
 
     reception: Reception
     queue: Queue
     inputs: Objects
     outputs: Objects
     gallery: Callable[[], Gallery]
+    journal: Journal
+    bundles: Bundles
     access: Access
     load: Load
     telemetry: Telemetry
@@ -37,6 +47,24 @@ class Service:
     stranger_rate: float
     request_seconds: float
     max_upload: int
+    inbox: Inbox | None = None
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Of jobs that are many jobs."""
+        return Outcomes(self.inputs, self.outputs, time.time)
+
+    @property
+    def corrections(self) -> Corrections:
+        """What was said of answers."""
+        return Corrections(self.reception, self.inputs, self.outputs, self.gallery, self.inbox)
+
+    def forget(self, job_id: str) -> None:
+        """Delete a job: what came in, what was found, and the unknown faces in it. Those last, for a worker that has
+        the job in hand looks for it once more after it has stored them."""
+        self.reception.forget(job_id)
+        if self.inbox:
+            self.inbox.forget_job(job_id)
 
     def ask(self, job: Job, sources: Sequence[Source], header: AskHeaders, *, vectors: bool = False) -> "Outcome":
         """Hand the work in, and wait for its result as long as the client and the service allow."""
@@ -56,6 +84,8 @@ class Service:
         g.job = ticket.id
         if result is not None:
             self.telemetry.result(result)
+        if job.kind is JobKind.RECOGNIZE:
+            self.journal.searched(job.collection, ticket.id, result)
         return Outcome(ticket, result, prefers_async)
 
 
@@ -72,6 +102,15 @@ class Outcome:
         if self.result is None:
             return accepted(self.ticket, applied=self.preferred_async)
         return done(answered(self.result))
+
+
+def own_ticket(service: Service, job_id: str) -> Ticket:
+    """The ticket of a job that whoever asks may see; another's is as good as none."""
+    ticket = service.reception.ticket(job_id)
+    if ticket is None or (ticket.owner != g.account.id and g.account.role is not Role.ADMIN):
+        raise Problem(404, "there is no such job, or it is not kept any more")
+    g.job = ticket.id
+    return ticket
 
 
 def answered(result: dict[str, Any]) -> dict[str, Any]:

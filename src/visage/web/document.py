@@ -29,7 +29,8 @@ _WHY = {
     404: "There is no such thing, or it is somebody else's.",
     405: "Not with this method.",
     408: "The request came too slowly.",
-    409: "Nobody is enrolled yet, or with another model, or in a copy; or the job is none that failed.",
+    409: "Nobody is enrolled yet, or with another model, or in a copy; the job is none that failed; or something was "
+    "changed since, or is being changed.",
     412: "It was changed since it was read.",
     413: "The request, the picture or the video is too large.",
     415: "Neither a form nor a picture or video.",

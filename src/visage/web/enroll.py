@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
+from visage.core.change import ChangeKind
 from visage.core.names import check_name
 from visage.core.reception import Asked
 from visage.core.tickets import Ticket
@@ -46,9 +47,11 @@ def add_enrollment(app: OpenAPI, service: Service) -> None:
         at_once, seconds = header.wish(service.request_seconds)
         end = time.monotonic() + seconds
         tickets = _hand_in(service, job, sources, header.idempotency_key)
+        change = service.journal.handed_in(ChangeKind.ENROLL, job, tickets, service.reception.ticket)
         results = [] if at_once else _results(service, tickets, end)
         if len(results) < len(tickets):
             return _accepted(tickets, applied=at_once)
+        service.journal.history.settle(change)
         for result in results:
             service.telemetry.result(result)
         return _enrolled(tickets, results)

@@ -5,14 +5,17 @@ from typing import Any
 from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 
+from visage.core.amend import BEFORE
 from visage.core.errors import NoObjectError
 from visage.core.joblist import JobList, Summary
 from visage.core.keyring import Role
 from visage.core.records import forget_failure
 from visage.core.tickets import Ticket, input_key
+from visage.core.values import JobKind
 from visage.web import document
 from visage.web.answers import JobPage, JobState
-from visage.web.asking import Service, accepted, answered, fits, job_of
+from visage.web.asking import Service, accepted, answered, fits, job_of, own_ticket
+from visage.web.bulk import report_out, result_of_many
 from visage.web.events import EVENTS, Events
 from visage.web.kept import FILE, kept_file
 from visage.web.parameters import JobPath, JobsOptions, SourcePath, WaitOptions
@@ -40,7 +43,7 @@ def _add_list(app: OpenAPI, service: Service) -> None:
     def jobs(query: JobsOptions) -> Response:
         owner = None if g.account.role is Role.ADMIN else g.account.id
         found, after = joblist.page(owner, query.limit, query.cursor or "")
-        return jsonify(jobs=[_row(one) for one in found], next=after)
+        return jsonify(jobs=[_row(service, one) for one in found], next=after)
 
 
 def _add_answers(app: OpenAPI, service: Service) -> None:
@@ -54,7 +57,7 @@ def _add_answers(app: OpenAPI, service: Service) -> None:
         responses=document.responses(401, 404, 422, s200=JobState),
     )
     def job(path: JobPath, query: WaitOptions) -> Response:
-        ticket = _own(service, path.id)
+        ticket = own_ticket(service, path.id)
         return jsonify(_state(service, ticket, _result(service, ticket, query)))
 
     @app.get(
@@ -72,11 +75,11 @@ def _add_answers(app: OpenAPI, service: Service) -> None:
         ),
     )
     def job_text(path: JobPath, query: WaitOptions) -> Response:
-        ticket = _own(service, path.id)
+        ticket = own_ticket(service, path.id)
         result = _result(service, ticket, query)
         if result is None:
             return accepted(ticket, applied=False)
-        names = answered(result)["answer"].get("names", [])
+        names = answered(result).get("answer", {}).get("names", [])
         return Response("".join(f"{name}\n" for name in names), content_type="text/plain; charset=utf-8")
 
     @app.get(
@@ -89,7 +92,7 @@ def _add_answers(app: OpenAPI, service: Service) -> None:
         responses=document.responses(401, 404, s200=EVENTS),
     )
     def job_events(path: JobPath) -> Response:
-        ticket = _own(service, path.id)
+        ticket = own_ticket(service, path.id)
 
         def state(seconds: float) -> dict[str, Any]:
             return _state(service, ticket, _result(service, ticket, WaitOptions(wait=seconds)))
@@ -107,7 +110,7 @@ def _add_changes(app: OpenAPI, service: Service) -> None:
     )
     def retry(path: JobPath) -> Response:
         fits(service)
-        ticket = _own(service, path.id)
+        ticket = own_ticket(service, path.id)
         result = service.reception.result(ticket.id)
         if result is None or result["status"] != "failed":
             raise Problem(409, "only a job that failed is done once more")
@@ -125,7 +128,7 @@ def _add_changes(app: OpenAPI, service: Service) -> None:
         responses=document.responses(401, 404, s204=None),
     )
     def forget(path: JobPath) -> Response:
-        service.reception.forget(_own(service, path.id).id)
+        service.forget(own_ticket(service, path.id).id)
         return Response(status=204)
 
 
@@ -139,7 +142,7 @@ def _add_sources(app: OpenAPI, service: Service) -> None:
         responses=document.responses(401, 404, 422, s200=FILE),
     )
     def job_source(path: SourcePath) -> Response:
-        ticket = _own(service, path.id)
+        ticket = own_ticket(service, path.id)
         if path.n >= len(ticket.names):
             raise Problem(404, f"the job has {len(ticket.names)} files; they are counted from 0")
         try:
@@ -148,47 +151,52 @@ def _add_sources(app: OpenAPI, service: Service) -> None:
             raise _gone() from None
 
 
-def _own(service: Service, job_id: str) -> Ticket:
-    """The ticket of a job that whoever asks may see; another's is as good as none."""
-    ticket = service.reception.ticket(job_id)
-    if ticket is None or (ticket.owner != g.account.id and g.account.role is not Role.ADMIN):
-        raise Problem(404, "there is no such job, or it is not kept any more")
-    g.job = ticket.id
-    return ticket
-
-
 def _gone() -> Problem:
     return Problem(404, "what came in for this job is not kept any more; send it again")
 
 
 def _result(service: Service, ticket: Ticket, query: WaitOptions) -> dict[str, Any] | None:
     if query.wait > 0:
-        return service.reception.wait(ticket.id, min(query.wait, service.request_seconds))
+        result = service.reception.wait(ticket.id, min(query.wait, service.request_seconds))
+    else:
+        result = service.reception.result(ticket.id)
+    if ticket.job.kind is JobKind.BULK:
+        return result_of_many(service, ticket, result)
+    if result is None or ticket.job.kind is not JobKind.RECOGNIZE or not service.corrections.settle(ticket):
+        return result
     return service.reception.result(ticket.id)
 
 
 def _state(service: Service, ticket: Ticket, result: dict[str, Any] | None) -> dict[str, Any]:
     if result is None:
-        progress = service.reception.progress(ticket.id)
+        progress = _progress(service, ticket)
         if progress is None:
             return job_of(ticket, "queued")
         return {**job_of(ticket, "running"), "progress": progress}
-    state = {key: value for key, value in result.items() if key != "error"}
+    state = {key: value for key, value in result.items() if key not in {"error", BEFORE}}
     if "error" in result:
         state["error"] = _why(result["error"])
+    if "report" in result:
+        state["report"] = report_out(result["report"])
     return state
 
 
-def _row(one: Summary) -> dict[str, Any]:
+def _progress(service: Service, ticket: Ticket) -> dict[str, Any] | None:
+    many = ticket.job.kind is JobKind.BULK
+    return service.outcomes.progress(ticket.id) if many else service.reception.progress(ticket.id)
+
+
+def _row(service: Service, one: Summary) -> dict[str, Any]:
+    progress = _progress(service, one.ticket) if one.progress else None
     if one.result is None:
-        head = job_of(one.ticket, "queued" if one.progress is None else "running")
+        head = job_of(one.ticket, "queued" if progress is None else "running")
     else:
-        head = {key: value for key, value in one.result.items() if key != "error"}
+        head = {key: value for key, value in one.result.items() if key not in {"error", BEFORE}}
     return {
         **head,
         "names": one.ticket.names,
         "people": one.people,
-        "progress": one.progress,
+        "progress": progress,
         "error": _why(one.result["error"]) if one.result and "error" in one.result else None,
     }
 

@@ -52,6 +52,7 @@ class Visitor:
 PLACES = (
     Place("recognize", "Recognize", "/", "face"),
     Place("people", "People", "/people", "people"),
+    Place("unknown", "Unknown", "/unknown", "unknown"),
     Place("jobs", "Jobs", "/jobs", "jobs"),
     Place("system", "System", "/system", "system"),
 )
@@ -61,6 +62,7 @@ PLACES = (
 PAGE_ROLES = {
     "page_people": Role.READ,
     "page_person": Role.READ,
+    "page_unknown": Role.READ,
     "page_jobs": Role.READ,
     "page_system": Role.READ,
     "page_docs": Role.READ,
@@ -91,6 +93,7 @@ def add_pages(app: OpenAPI, service: Service) -> None:
 
     page("people", "people.html", "/people")
     page("person", "person.html", "/people/<id>")
+    page("unknown", "unknown.html", "/unknown")
     page("jobs", "jobs.html", "/jobs")
     page("system", "system.html", "/system")
     page("docs", "docs.html", "/docs")

@@ -26,6 +26,10 @@ class DetectOptions(Parameters):
         Field(description=f"Of a video, which frames to look at. {HELP}. All of them where it is not given."),
     ] = None
 
+    limit: Annotated[
+        int, Field(ge=0, le=1000, description="Only so many faces of a photo or of each frame, the largest; 0: all.")
+    ] = 0
+
     @field_validator("every")
     @classmethod
     def _sensible(cls, every: str | None) -> str | None:

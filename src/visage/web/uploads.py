@@ -31,6 +31,8 @@ _TURNS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FORM = "multipart/form-data"
 BARE_KINDS = ("image/", "video/")
 BARE = "application/octet-stream"
+ZIP = "application/zip"
+_ZIPS = {ZIP, "application/x-zip-compressed", BARE}
 
 Source = tuple[str, bytes | IO[bytes]]
 
@@ -102,6 +104,18 @@ def picture_or_video(request: Request) -> list[Source]:
     raise Problem(
         415, f"send {FORM} with a file in the field 'image', or the file itself as image/*, video/* or {BARE}"
     )
+
+
+def archive(request: Request) -> Source:
+    """The ZIP of a form, in the field `archive`, or the request's bare body. Raises `Problem`."""
+    if request.mimetype == FORM:
+        given = list(request.files.items(multi=True))
+        if len(given) != 1 or given[0][0] != "archive":
+            raise Problem(400, f"send exactly one file, in the field 'archive'; {_seen(given)}")
+        return _source(given[0][1])
+    if request.mimetype in _ZIPS:
+        return _bare(request, "archive.zip")
+    raise Problem(415, f"send {FORM} with the ZIP in the field 'archive', the ZIP itself as {ZIP}, or JSON")
 
 
 def _source(upload: FileStorage) -> Source:

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
+from visage.core.amend import BEFORE
 from visage.core.values import Job, JobKind, MatchOptions
 from visage.web import document
 from visage.web.answers import Answered
@@ -51,6 +52,7 @@ def add_recognition(app: OpenAPI, service: Service) -> None:
             options.collection or service.collection,
             match=options.match(service.stranger_rate),
             sampling=options.sampling,
+            limit=options.limit,
         )
         return service.ask(job, sources, header, vectors=options.vectors).response(_whole)
 
@@ -65,8 +67,9 @@ def add_recognition(app: OpenAPI, service: Service) -> None:
         fits(service)
         body = json_body(request, DetectJson)
         sources = one_from_base64(body) if body else picture_or_video(request)
-        sampling = with_body(query, request, body).sampling
-        job = Job(JobKind.DETECT, tuple(name for name, _ in sources), sampling=sampling)
+        options = with_body(query, request, body)
+        names = tuple(name for name, _ in sources)
+        job = Job(JobKind.DETECT, names, sampling=options.sampling, limit=options.limit)
         return service.ask(job, sources, header).response(_whole)
 
     @app.post(
@@ -86,4 +89,5 @@ def add_recognition(app: OpenAPI, service: Service) -> None:
 
 
 def _whole(result: dict[str, Any]) -> Response:
-    return jsonify(job={key: value for key, value in result.items() if key != "answer"}, answer=result["answer"])
+    head = {key: value for key, value in result.items() if key not in {"answer", BEFORE}}
+    return jsonify(job=head, answer=result["answer"])

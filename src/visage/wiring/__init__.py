@@ -30,7 +30,7 @@ from visage.wiring.networks import (
     open_runtime,
     self_test,
 )
-from visage.wiring.service import open_fleet, open_keyring, open_queue, open_replies, open_station
+from visage.wiring.service import open_bundles, open_fleet, open_keyring, open_queue, open_replies, open_station
 from visage.wiring.stores import open_objects
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "model_cards",
     "open_annotator",
     "open_arrivals",
+    "open_bundles",
     "open_cutter",
     "open_engine",
     "open_fleet",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from visage.core.bulk import Bundles
 from visage.core.errors import UsageError
 from visage.core.keyring import Keyring
 from visage.core.ports import Fleet, Queue, Replies, Station
@@ -69,6 +70,14 @@ def open_fleet(settings: Settings, command: Sequence[str], *, limit: int) -> Fle
             from visage.aws.fleet import GroupFleet
         return GroupFleet(name.strip("/"))
     raise UsageError(f"{settings.fleet!r} is no fleet; give processes: or asg:NAME")
+
+
+def open_bundles(settings: Settings) -> Bundles:
+    """Archives of photos, and folders below settings.bulk_folder."""
+    from visage.media.bundles import FileBundles
+
+    root = Path(settings.bulk_folder).expanduser().absolute() if settings.bulk_folder else None
+    return FileBundles(root, settings.max_bytes)
 
 
 def open_keyring(settings: Settings) -> Keyring:

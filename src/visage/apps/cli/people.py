@@ -1,4 +1,4 @@
-"""visage people: list, show, rename, remove, export, import, migrate."""
+"""visage people: list, show, rename, hide, unhide, remove, export, import, migrate."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from visage.apps.cli.output import (
     progress,
     with_context,
 )
+from visage.apps.forgetting import forget
 from visage.apps.publishing import publishing
 from visage.core.advice import advise
 from visage.core.errors import NotFoundError, UsageError
@@ -21,6 +22,7 @@ from visage.core.migrate import migrate as migrate_collection
 from visage.core.names import check_name
 from visage.core.transfer import copy_collection
 from visage.core.wire import enrolled_face_to_json, person_to_json
+from visage.settings import Settings
 from visage.wiring import embedder_card, embedder_cards, open_engine, open_gallery, portable_gallery
 
 
@@ -54,7 +56,11 @@ def list_people(context: Context, collection: str | None, as_json: bool) -> None
         )
         return
     print_table(
-        [[person.name, str(person.faces), _day(person.created)] for person in everybody], ["name", "faces", "since"]
+        [
+            [person.name, str(person.faces), _day(person.created), "hidden" if person.hidden else ""]
+            for person in everybody
+        ],
+        ["name", "faces", "since", ""],
     )
     if everybody and advice:
         click.echo("\n" + "\n".join(advice.lines))
@@ -77,7 +83,8 @@ def show(context: Context, name: str, collection: str | None, as_json: bool) -> 
     if as_json:
         print_json({**person_to_json(person), "enrolled": [enrolled_face_to_json(face) for face in faces]})
         return
-    click.echo(f"{person.name}  (id {person.id}, since {_day(person.created)})")
+    hidden = ", hidden" if person.hidden else ""
+    click.echo(f"{person.name}  (id {person.id}, since {_day(person.created)}{hidden})")
     rows = [
         [_day(face.created), f"{face.quality.score:.2f}", face.model, "yes" if face.crop else "no", face.source]
         for face in faces
@@ -110,11 +117,32 @@ def rename(context: Context, name: str, new_name: str, collection: str | None, a
 @in_collection
 @as_json
 @with_context
+def hide(context: Context, name: str, collection: str | None, as_json: bool) -> None:
+    """Let somebody no more be named. They stay enrolled; visage people unhide takes it back."""
+    _hide(context.settings(collection=collection), name, hidden=True, as_json=as_json)
+
+
+@people.command()
+@click.argument("name")
+@in_collection
+@as_json
+@with_context
+def unhide(context: Context, name: str, collection: str | None, as_json: bool) -> None:
+    """Let somebody who was hidden be named again."""
+    _hide(context.settings(collection=collection), name, hidden=False, as_json=as_json)
+
+
+@people.command()
+@click.argument("name")
+@in_collection
+@as_json
+@with_context
 def remove(context: Context, name: str, collection: str | None, as_json: bool) -> None:
     """Erase somebody: name, vectors and crops, from the disk, at once and for good."""
     settings = context.settings(collection=collection)
     gallery = open_gallery(settings.gallery_url)
     person = gallery.person(settings.collection, name)
+    forget(settings, gallery, person)
     with publishing(settings, lambda: gallery):
         faces = gallery.remove(settings.collection, person.id)
     gallery.close()
@@ -182,6 +210,18 @@ def migrate(context: Context, collection: str | None, as_json: bool) -> None:
         print_json({"collection": settings.collection, "model": engine.kit.card.name, "faces": done})
     else:
         click.echo(f"{done} face{'' if done == 1 else 's'} now by {engine.kit.card.name}")
+
+
+def _hide(settings: Settings, name: str, *, hidden: bool, as_json: bool) -> None:
+    gallery = open_gallery(settings.gallery_url)
+    person = gallery.person(settings.collection, name)
+    with publishing(settings, lambda: gallery):
+        changed = gallery.hide(settings.collection, person.id, hidden)
+    gallery.close()
+    if as_json:
+        print_json(person_to_json(changed))
+    else:
+        click.echo(f"{person.name} is {'hidden, and will not be named' if hidden else 'named again'}")
 
 
 def _copied(people_count: int, faces: int, skipped: int, what: str, as_json: bool) -> None:

@@ -34,6 +34,13 @@ every_option = click.option(
     metavar="1s|10f|12x|first|keys|all",
     help=f"Of a video, look at some frames only. {HELP}.  [default: all]",
 )
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Only the N largest faces of each picture.  [default: all]",
+)
 annotate_option = click.option(
     "--annotate", type=click.Path(file_okay=False, path_type=Path), help="Write the pictures with boxes and names here."
 )
@@ -42,6 +49,7 @@ annotate_option = click.option(
 @click.command()
 @sources_argument
 @every_option
+@limit_option
 @annotate_option
 @click.option("--names", is_flag=True, help="Print the bare names, one a line.")
 @click.option("--stranger-rate", type=click.FloatRange(0, 1, min_open=True), help="Strangers that may get a name.")
@@ -55,6 +63,7 @@ def recognize(
     context: Context,
     sources: Sequence[str],
     every: str,
+    limit: int,
     annotate: Path | None,
     names: bool,
     stranger_rate: float | None,
@@ -77,7 +86,7 @@ def recognize(
     options = MatchOptions(stranger_rate=rate, threshold=threshold, nearest=nearest)
     failures = Failures()
     jobs = [
-        Job(JobKind.RECOGNIZE, (source,), collection=settings.collection, match=options, sampling=sampling)
+        Job(JobKind.RECOGNIZE, (source,), settings.collection, match=options, sampling=sampling, limit=limit)
         for source in expand(sources, engine, failures)
     ]
     answers = run(jobs, engine, failures, annotate, None if as_json else (_print_names if names else _print_people))
@@ -94,15 +103,20 @@ def recognize(
 @click.command()
 @sources_argument
 @every_option
+@limit_option
 @annotate_option
 @as_json
 @with_context
-def detect(context: Context, sources: Sequence[str], every: str, annotate: Path | None, as_json: bool) -> None:
+def detect(
+    context: Context, sources: Sequence[str], every: str, limit: int, annotate: Path | None, as_json: bool
+) -> None:
     """Find the faces in photos and videos, without asking who they are."""
     engine = open_engine(context.settings())
     sampling = parse_every(every)
     failures = Failures()
-    jobs = [Job(JobKind.DETECT, (source,), sampling=sampling) for source in expand(sources, engine, failures)]
+    jobs = [
+        Job(JobKind.DETECT, (source,), sampling=sampling, limit=limit) for source in expand(sources, engine, failures)
+    ]
     answers = run(jobs, engine, failures, annotate, None if as_json else _print_faces)
     if as_json:
         print_json({"answers": [answer_to_json(answer) for answer in answers], "errors": failures.errors})
