@@ -21,7 +21,7 @@ help:
 	@echo "make demo     set up, and recognize the sample photos"
 	@echo "make serve    set up, and serve over HTTP at 127.0.0.1:8000 until Ctrl-C (visage serve)"
 	@echo "make test     set up, and run lint, types, import law and tests"
-	@echo "make bench    set up, and measure speed, accuracy, queue, service, autoscaler and functions"
+	@echo "make bench    set up, and measure speed, accuracy, queue, service, autoscaler, functions, page and unknown faces"
 	@echo "make setup    only set up (.venv)"
 	@echo "make package  set up, and make a release for AWS in dist/deploy (RUNTIMES='openvino torch', BUCKET=NAME, where to"
 	@echo "              copy it); see scalable/README.md"
@@ -76,6 +76,9 @@ bench: $(SAMPLES)/.ready
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/scaling_simulation.py
 	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/serverless.py
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/page.py
+	VISAGE_SAMPLES=$(SAMPLES) $(BIN)/python benchmarks/bulk.py
+	-$(BIN)/python benchmarks/unknown.py
 
 package: setup
 	$(BIN)/python scalable/package.py dist/deploy $(RUNTIMES:%=--runtime %) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(TORCH_INDEX),--index $(TORCH_INDEX))

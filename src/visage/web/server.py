@@ -157,7 +157,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """From any thread or a signal's handler; the second time it ends without the answers."""
         self._at_once = self.stopping
         self.stopping = True
-        self.pull_trigger()
+        with contextlib.suppress(OSError):  # it may have ended by now, and its trigger with it
+            self.pull_trigger()
 
     def add_task(self, task: Any) -> None:
         if getattr(task.requests[0], "path", "") in PROBES:
