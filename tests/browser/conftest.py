@@ -107,11 +107,12 @@ def _is_fault(message: Any) -> bool:
 
 @pytest.fixture
 def keep() -> Callable[[Any, str], None]:
-    """Keeps a picture of a page, to be looked at, where the variable SCREENSHOTS names a folder."""
+    """Keeps a picture of a page, to be looked at, where the variable SCREENSHOTS names a folder. name: a PNG's, if it
+    has no suffix. The README's: `SCREENSHOTS=docs pytest tests/browser/test_unknown.py -k resemble`."""
 
     def kept(page: Any, name: str) -> None:
         if folder := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+            page.screenshot(path=Path(folder) / (name if Path(name).suffix else f"{name}.png"), full_page=True)
 
     return kept
 
@@ -148,3 +149,19 @@ def faults_of(axe: str) -> Callable[[Any], list[str]]:
                 if one["impact"] in {"serious", "critical"}]  # fmt: skip
 
     return found
+
+
+@pytest.fixture
+def sound(faults_of: Callable[[Any], list[str]], keep: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
+    """Checks that nothing serious is wrong with a page and nothing sticks out, in each size and theme."""
+
+    def checked(page: Any, name: str) -> None:
+        for size, (width, height) in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                keep(page, f"{name}-{size}-{scheme}")
+                assert faults_of(page) == [], (size, scheme)
+                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (size, scheme)
+
+    return checked

@@ -86,11 +86,16 @@ def test_the_way_back_is_offered_at_once(people: Any) -> None:
 
 def test_what_was_changed_since_is_told(people: Any, collection: str, service: Service) -> None:
     path = people.get_by_role("link", name="Ada").get_attribute("href").replace("/people/", "/v1/people/")
-    for name in ("Countess", "Lady"):
+    for name in ("Countess", *(f"The Right Honourable Countess of Lovelace {number}" for number in range(8)), "Lady"):
         response = people.request.patch(f"{service.url}{path}", data={"name": name}, headers=SAME_SITE)
         assert response.status == 200
+    people.set_viewport_size({"width": 390, "height": 844})
     people.reload()
     button(people, "History").click()
+    expect(people.locator(".changes > li")).to_have_count(10)
+    assert people.locator(".changes > li").evaluate_all(
+        "rows => rows.every(row => row.offsetHeight >= row.querySelector('.text').offsetHeight)"
+    )
     change(people, "Ada renamed to Countess").get_by_role("button").click()
     expect(people.get_by_text("It cannot be undone: the person was renamed again since.")).to_be_visible()
     expect(change(people, "Ada renamed to Countess").get_by_role("button")).to_be_enabled()
@@ -109,11 +114,11 @@ def test_who_is_hidden_is_out_of_sight_until_asked_for(people: Any, faults_of: C
     expect(change(people, "Ada hidden")).to_be_visible()
     assert faults_of(people) == []
     people.get_by_role("link", name="Ada").click()
-    expect(people.get_by_text("Hidden: named to nobody")).to_be_visible()
+    expect(people.get_by_text("Hidden: no answer names them")).to_be_visible()
     expect(change(people, "Ada hidden")).to_be_visible()
     assert faults_of(people) == []
     button(people, "Show again").click()
-    expect(people.get_by_text("Hidden: named to nobody")).to_be_hidden()
+    expect(people.get_by_text("Hidden: no answer names them")).to_be_hidden()
     expect(change(people, "Ada shown again")).to_be_visible()
 
 

@@ -92,6 +92,10 @@ def test_without_jobs_it_says_what_to_do_first(locked: Locked, open_page: OpenPa
     expect(page.locator("#none")).to_contain_text("Nothing was asked for yet")
     expect(page.get_by_role("radio")).to_have_count(0)
     assert faults_of(page) == []
+    expect(page.get_by_role("link", name="Recognize somebody")).to_have_count(0)  # which this key may not
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, keys[Role.RECOGNIZE])
+    page.get_by_role("link", name="Jobs").click()
     page.get_by_role("link", name="Recognize somebody").click()
     expect(page).to_have_url(f"{service.url}/")
 

@@ -61,27 +61,20 @@ def test_a_session_that_is_over_leads_to_the_log_in(
     expect(page).to_have_url(f"{service.url}/login?next=%2F")
 
 
-@pytest.mark.parametrize("next_page", ["https://evil.example", "//evil.example", "/\\evil.example"])
-def test_nobody_is_led_elsewhere(locked: Locked, open_page: Callable[..., Any], next_page: str) -> None:
+def test_nobody_is_led_elsewhere(locked: Locked, open_page: Callable[..., Any]) -> None:
     service, keys = locked
-    page = open_page(f"{service.url}/login?next={next_page}")
-    log_in(page, keys[Role.READ])
-    expect(page).to_have_url(f"{service.url}/")
+    page = open_page(f"{service.url}/login")
+    for next_page in ("https://evil.example", "//evil.example", "/\\evil.example"):
+        page.context.clear_cookies()
+        page.goto(f"{service.url}/login?next={next_page}")
+        log_in(page, keys[Role.READ])
+        expect(page).to_have_url(f"{service.url}/")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["wide", "phone"])
 def test_nothing_serious_is_wrong_with_it(
-    locked: Locked,
-    open_page: Callable[..., Any],
-    faults_of: Callable[[Any], list[str]],
-    keep: Callable[..., None],
-    size: str,
-    scheme: str,
+    locked: Locked, open_page: Callable[..., Any], sound: Callable[..., None]
 ) -> None:
-    page = open_page(f"{locked[0].url}/login", size, color_scheme=scheme)
+    page = open_page(f"{locked[0].url}/login")
     log_in(page, "wrong")
     expect(page.get_by_role("alert")).not_to_be_empty()
-    assert faults_of(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    keep(page, f"login-{size}-{scheme}")
+    sound(page, "login")

@@ -102,6 +102,7 @@ def test_nothing_serious_for_axe(person: Any, faults_of: Callable[[Any], list[st
     for _ in range(2):  # the suggestions, then the dialog
         person.keyboard.press("Escape")
     person.get_by_role("link", name="All people").click()
+    expect(person.locator(".person")).to_have_count(2)
     for box in person.locator(".person input").all():
         box.check()
     assert faults_of(person) == []

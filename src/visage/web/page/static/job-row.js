@@ -77,8 +77,8 @@ export class JobRow {
       recognize: "Nobody was recognized.",
       detect: "The faces were looked for.",
       compare: "The photos were compared.",
-      enroll: "The photo was of no use, so nobody was added.",
-      bulk: "No photo was of use, so nobody was added.",
+      enroll: "No face was added.",
+      bulk: "No face was added.",
     };
     return [el("p", { class: "muted" }, nobody[kind] ?? "It is done.")];
   }

@@ -90,7 +90,7 @@ function nothing() {
     icon("jobs"),
     el("h2", {}, "Nothing was asked for yet"),
     el("p", { class: "muted" }, "Photos and videos that you drop on Recognize show up here, with who is in them."),
-    el("a", { class: "button primary", href: "/" }, "Recognize somebody"),
+    ...(session().can("recognize") ? [el("a", { class: "button primary", href: "/" }, "Recognize somebody")] : []),
   ];
 }
 

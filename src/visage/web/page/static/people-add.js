@@ -138,7 +138,7 @@ class Adding {
       const answer = await enroll(name, [line.file], options, watch);
       if (answer.photos[0].outcome === "enrolled") this.added += 1;
       this.found = answer.person ?? this.found;
-      line.tell(answer.photos[0], this.collection);
+      line.tell({ ...answer.photos[0], source: line.file.name }, this.collection);
     } catch (error) {
       if (error.name !== "AbortError") line.refuse("Not added", words(error), "");
     }

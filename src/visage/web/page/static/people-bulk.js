@@ -4,6 +4,7 @@
 import { follow } from "./asking.js";
 import { api, el, formatBytes, icon, session, upload, words } from "./visage.js";
 import { address, counted } from "./people-parts.js";
+import { told } from "./people-photos.js";
 import { Report } from "./people-report.js";
 
 const CLOSE = "You may close this: it goes on, and Jobs shows how far it is.";
@@ -44,6 +45,11 @@ class Bulk {
     return this.file ? this.file.name : this.folder || "the folder";
   }
 
+  /** Whether every photo is with its person. */
+  get complete() {
+    return this.report.rows.length > 0 && this.report.rows.every((row) => told(row).kind !== "bad");
+  }
+
   build() {
     this.said = el("div", { role: "status" });
     this.bar = el("progress", { max: 1, "aria-label": "Photos done", hidden: true });
@@ -77,9 +83,9 @@ class Bulk {
   }
 
   show() {
-    this.options.hidden = this.running;
+    this.options.hidden = this.running || this.complete;
     this.bar.hidden = !this.running;
-    this.go.hidden = this.running;
+    this.go.hidden = this.running || this.complete;
     this.go.textContent = this.report.rows.length ? "Try again with these options" : "Add the people in it";
     this.go.className = this.report.rows.length ? "" : "primary";
     this.shut.textContent = this.running && !this.job ? "Stop" : this.job ? "Close" : "Cancel";
@@ -138,7 +144,7 @@ class Bulk {
     const { done, total, outcomes } = progress;
     this.say(`${done.toLocaleString()} of ${counted(total, "photo")} done. ${CLOSE}`);
     const each = Object.entries(outcomes).map(([outcome, count]) =>
-      el("li", {}, `${count.toLocaleString()} ${outcome === "failed" ? "not usable" : outcome}`),
+      el("li", {}, `${told({ outcome }).title}: ${count.toLocaleString()}`),
     );
     this.counts.replaceChildren(...each);
   }

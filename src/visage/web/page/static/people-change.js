@@ -69,7 +69,7 @@ export async function hide(people, collection, hidden) {
     toast(words(error), "bad");
   }
   const who = done === 1 ? last.name : counted(done, "person", "people");
-  const text = hidden ? `${who} hidden: nobody is told that name.` : `${who} shown again.`;
+  const text = hidden ? `${who} hidden: no answer names them.` : `${who} shown again.`;
   if (done === 1) did(text, last, collection);
   else if (done) toast(text, "good");
   return done;
@@ -91,7 +91,7 @@ export async function merge(people, collection) {
     );
   });
   const faces = people.reduce((sum, person) => sum + person.faces, 0);
-  const text = el("p", {}, `They become one person with ${counted(faces, "face")}. The other names are gone then.`);
+  const text = el("p", {}, `They become one person with ${counted(faces, "face")}. The other ${people.length > 2 ? "names are" : "name is"} gone then.`);
   const content = [text, el("fieldset", { class: "choices" }, el("legend", {}, "Which name to keep?"), choices)];
   const form = await dialog({ title: `Merge ${counted(people.length, "person", "people")}`, content, action: "Merge" });
   if (!form) return null;
@@ -113,10 +113,10 @@ export async function merge(people, collection) {
 /** Move faces of a person to another; who has them now. */
 export async function moveFaces(person, faces, collection) {
   const existing = (found) => `${found.name} has ${counted(found.faces, "face")}.`;
-  const { field } = nameField({ label: "Whose are they?", collection, except: person.id, existing });
+  const { field } = nameField({ label: faces.length === 1 ? "Whose is it?" : "Whose are they?", collection, except: person.id, existing });
   const text = el("p", { class: "muted" }, "Choose somebody who is there, or type a new name.");
   const all =
-    faces.length === person.faces ? el("p", {}, "These are all of them: ", named(person.name), " is gone then.") : [];
+    faces.length === person.faces ? el("p", {}, allOf(faces), named(person.name), " is gone then.") : [];
   const title = `Move ${counted(faces.length, "face")}`;
   const form = await dialog({ title, content: [field, text, all], action: "Move" });
   if (!form) return null;
@@ -152,7 +152,7 @@ export async function erase(people, collection) {
       "ul",
       { class: "points" },
       el("li", {}, one ? "the name" : `${people.length} names`),
-      el("li", {}, `${counted(faces, "face")}: what was measured of each, and its picture`),
+      el("li", {}, `${counted(faces, "face")}: what was measured of ${faces === 1 ? "it" : "each"}, and its picture`),
       el("li", {}, `every kept job in which ${them} was found: the photo or video that was sent, and its result`),
     ),
     el("p", {}, el("strong", {}, "It cannot be undone."), " Backups and exported files are not reached."),
@@ -180,9 +180,9 @@ export async function eraseFaces(person, faces, collection) {
     el(
       "p",
       {},
-      "What was measured of each, its picture, and the photo that was sent, where it is still kept, are erased from the disk.",
+      `What was measured of ${faces.length === 1 ? "it" : "each"}, its picture, and the photo that was sent, where it is still kept, are erased from the disk.`,
     ),
-    last ? el("p", {}, "These are all of them: ", named(person.name), " is gone then.") : [],
+    last ? el("p", {}, allOf(faces), named(person.name), " is gone then.") : [],
     el("p", {}, el("strong", {}, "It cannot be undone.")),
   ];
   const title = `Delete ${counted(faces.length, "face")}?`;
@@ -199,6 +199,8 @@ export async function eraseFaces(person, faces, collection) {
   if (gone) toast(`${counted(gone, "face")} erased.`, "good");
   return gone;
 }
+
+const allOf = (faces) => (faces.length === 1 ? "This is their only one: " : "These are all of them: ");
 
 function told({ faces, crops, jobs }) {
   const said = [counted(faces, "face"), counted(crops, "picture"), counted(jobs, "job")];

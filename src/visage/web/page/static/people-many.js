@@ -73,7 +73,7 @@ class Many {
     this.force = el("input", { type: "checkbox" });
     this.options = el(
       "fieldset",
-      { class: "stack", hidden: true },
+      { class: "stack tight", hidden: true },
       el("legend", { class: "unseen" }, "Options"),
       el("label", { class: "choice" }, this.largest, "Where a photo shows several faces, take the largest"),
       el("label", { class: "choice" }, this.force, "Take small, blurred and turned faces too"),
@@ -93,6 +93,7 @@ class Many {
     if (!folders) return;
     const list = el("datalist", { id: "server-folders" }, folders.map((name) => el("option", { value: name })));
     const input = el("input", { name: "folder", list: "server-folders", autocomplete: "off", maxlength: 1000 });
+    if (folders.length) input.placeholder = `such as ${folders[0]}`;
     const field = el("label", { class: "field" }, el("span", {}, "Or a folder on the server"), input);
     const use = el("button", { type: "submit" }, "Use it");
     const form = el("form", { class: "server" }, field, list, use);
@@ -141,13 +142,14 @@ class Many {
     const [waiting, failed, all] = [this.waiting.length, this.failed.length, this.photos.length];
     this.first.hidden = all > 0;
     this.options.hidden = !all || running || (!waiting && !failed);
-    this.bar.hidden = !running && all === waiting;
+    this.bar.hidden = !running && (all === waiting || !waiting);
     this.bar.value = all ? (all - waiting) / all : 0;
     this.go.hidden = running || (!waiting && !failed);
     this.go.textContent = waiting
       ? `${all === waiting ? "Add" : "Go on with"} ${counted(waiting, "photo")}`
       : "Try those again";
     this.shut.textContent = running ? "Stop" : all > waiting ? "Done" : "Cancel";
+    this.shut.className = this.go.hidden && all > waiting && !running ? "primary" : "quiet";
   }
 
   stop() {
@@ -227,5 +229,6 @@ class Many {
   say(text, kind = "") {
     const symbol = { good: "check", warn: "warning" }[kind] ?? "info";
     this.said.replaceChildren(el("div", { class: `notice ${kind}` }, icon(symbol), el("p", {}, text)));
+    if (kind) this.said.scrollIntoView({ block: "nearest" });
   }
 }

@@ -29,10 +29,10 @@ export function isPhoto(file) {
 }
 
 /** What became of a photo: {kind: "good", "same" or "bad", title, advice, remedy}. remedy: a key of REMEDIES. */
-export function told({ outcome, detail }) {
+export function told({ outcome, detail, source = "" }) {
   const [title, advice, remedy = null] = WORDS[outcome] ?? [
     "Could not be used",
-    detail ? words(new Problem({ detail })) : "",
+    detail ? words(new Problem({ detail }), source) : "",
   ];
   const kind = { enrolled: "good", duplicate: "same" }[outcome] ?? "bad";
   return { kind, title, advice, remedy };

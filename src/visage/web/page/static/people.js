@@ -84,7 +84,7 @@ async function tellHidden(signal) {
   document.getElementById("tools").hidden = false;
   const show = () => everybody.click();
   const title = el("h2", {}, "Everybody here is hidden");
-  const text = `${counted(total, "person", "people")} whom nobody is told of.`;
+  const text = `${counted(total, "person", "people")} whom no answer names.`;
   const button = el("button", { type: "button", onclick: show }, "Show them");
   state.replaceChildren(empty("hide", title, el("p", { class: "muted" }, text), button));
 }

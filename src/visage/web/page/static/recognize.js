@@ -195,16 +195,20 @@ function acceptDrops() {
 function begin() {
   if (!session().can("recognize")) {
     const text = "Your key may look, but not hand in pictures. Ask whoever runs this service for another one.";
+    byId("drop").className = "refused";
     byId("drop").replaceChildren(notice("warn", "You may not do this", text));
     byId("options").hidden = true;
     return;
   }
   acceptDrops();
   byId("choose").addEventListener("click", () => byId("files").click());
-  byId("files").addEventListener("change", (event) => {
-    take(event.target.files);
-    event.target.value = "";
-  });
+  const files = byId("files");
+  const chosen = () => {
+    take(files.files);
+    files.value = "";
+  };
+  files.addEventListener("change", chosen);
+  if (files.files.length) chosen(); // before this script was there
   byId("camera").addEventListener("click", async () => {
     const photo = await takePhoto();
     if (photo) take([photo]);

@@ -2,7 +2,7 @@
 
 import { showGauges } from "./gauges.js";
 import { count, plural, sentence } from "./text.js";
-import { api, el, formatBytes, formatDate, formatDuration, icon, words } from "./visage.js";
+import { api, el, formatBytes, formatDate, formatDuration, icon, session, words } from "./visage.js";
 
 // Seconds between two looks.
 const PAUSE = 5;
@@ -94,8 +94,8 @@ function people(collections) {
   if (!collections.length) {
     return [
       el("p", { class: "muted" }, "Nobody is enrolled yet, so nobody can be recognized."),
-      el("a", { class: "button", href: "/people" }, icon("person-add"), "Add people"),
-    ];
+      session().can("enroll") ? el("a", { class: "button", href: "/people" }, icon("person-add"), "Add people") : [],
+    ].flat();
   }
   const rows = collections.map(({ name, people, faces, model }) => [
     name,

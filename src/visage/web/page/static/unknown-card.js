@@ -4,7 +4,7 @@ import { api, confirmDialog, el, icon, session, toast, words } from "./visage.js
 import { likely } from "./faces.js";
 import { address, counted, named, portrait } from "./people-parts.js";
 import { lookAt } from "./unknown-faces.js";
-import { act, namer, picture, told } from "./unknown-parts.js";
+import { act, namer, outdated, picture, told } from "./unknown-parts.js";
 import { undoing } from "./undo.js";
 
 export class Stranger {
@@ -62,8 +62,10 @@ export class Stranger {
   hint() {
     const { suggestion } = this.one;
     if (!suggestion) return null;
+    // To ask whether it is somebody, and say that it is unlikely, would be odd.
+    const chance = suggestion.probability >= 0.5 ? `${likely(suggestion.probability)}, ` : "";
     return el("div", { class: "hint" }, portrait(suggestion.face_id, this.collection),
-      el("p", {}, "Is it ", named(suggestion.name), "?", el("span", { class: "muted small" }, ` ${likely(suggestion.probability)}, similarity ${suggestion.similarity.toFixed(2)}`)),
+      el("p", {}, "Is it ", named(suggestion.name), "?", el("span", { class: "muted small" }, ` ${chance}similarity ${suggestion.similarity.toFixed(2)}`)),
       el("div", { class: "row" },
         el("button", { type: "button", class: "small", "aria-label": `Yes, it is ${suggestion.name}`, onclick: () => this.name(suggestion.name) }, "Yes"),
         el("button", { type: "button", class: "small", "aria-label": `No, it is not ${suggestion.name}`, onclick: () => this.deny() }, "No")));
@@ -77,7 +79,7 @@ export class Stranger {
       await work();
     } catch (error) {
       toast(words(error), "bad");
-      if (error.status === 404) await this.anew();
+      if (outdated(error)) await this.anew();
     } finally {
       for (const one of controls) one.disabled = false;
     }
@@ -109,7 +111,7 @@ export class Stranger {
   }
 
   async erase() {
-    const text = `${counted(this.one.faces, "face")}: what was measured of each, and its picture, are erased from the disk. It cannot be undone.`;
+    const text = `${counted(this.one.faces, "face")}: what was measured of ${this.one.faces === 1 ? "it" : "each"}, and its picture, are erased from the disk. It cannot be undone.`;
     if (!(await confirmDialog({ title: "Delete this person?", text, action: "Delete for good", danger: true }))) return;
     await this.run(async () => {
       await api("DELETE", address(`/v1/unknown/${encodeURIComponent(this.one.id)}`, { collection: this.collection }));

@@ -2,7 +2,7 @@
 
 import { api, el, formatDate, formatTime, icon, session, toast, words } from "./visage.js";
 import { address, counted } from "./people-parts.js";
-import { act, namer, picture, told } from "./unknown-parts.js";
+import { act, namer, outdated, picture, told } from "./unknown-parts.js";
 import { undoing } from "./undo.js";
 
 const AT_ONCE = 60;
@@ -14,7 +14,7 @@ export async function lookAt({ id }, collection, anew) {
     whole = await api("GET", address(`/v1/unknown/${encodeURIComponent(id)}`, { collection }));
   } catch (error) {
     toast(words(error), "bad");
-    return error.status === 404;
+    return outdated(error);
   }
   return new Promise((resolve) => new Faces(whole, { collection, anew, ended: resolve }).open());
 }
@@ -57,12 +57,13 @@ class Faces {
 
   item(face, number) {
     const where = face.time > 0 ? `${face.source}, at ${formatTime(face.time)}` : face.source;
+    const said = [face.time > 0 && `at ${formatTime(face.time)}`, formatDate(face.created), face.sightings > 1 && `seen ${face.sightings} times`];
     const pick = session().can("enroll") && el("span", { class: "pick" },
       el("input", { type: "checkbox", "aria-label": `Select face ${number}, from ${where}`, onchange: (event) => this.choose(face.id, event.target.checked) }));
     return el("li", { class: "face" },
       el(pick ? "label" : "div", { class: "frame" }, picture(face.id, this.collection, `Face ${number}`), pick),
-      el("p", { class: "small source", title: where }, el("bdi", {}, where)),
-      el("p", { class: "muted small" }, formatDate(face.created), face.sightings > 1 && ` · seen ${face.sightings} times`));
+      el("p", { class: "small source", title: where }, el("bdi", {}, face.source)),
+      el("p", { class: "muted small" }, said.filter(Boolean).join(" · ")));
   }
 
   choose(id, on) {
@@ -98,6 +99,9 @@ class Faces {
       this.box.close();
     } catch (error) {
       toast(words(error), "bad");
+      if (!outdated(error)) return;
+      this.changed = true;
+      this.box.close();
     }
   }
 }

@@ -19,6 +19,11 @@ export function act(id, verb, json, collection) {
   return api("POST", address(`/v1/unknown/${encodeURIComponent(id)}/${verb}`, { collection }), { json });
 }
 
+/** Whether somebody else was quicker: what the page shows is not so any more. */
+export function outdated({ status }) {
+  return status === 404 || status === 409;
+}
+
 /** A field for a name with its button; give: what to do with the name. */
 export function namer(label, collection, give) {
   const existing = (person) => `${person.name} is known already, with ${counted(person.faces, "face")}.`;

@@ -74,7 +74,7 @@ function off() {
 function nobody(days) {
   const kept = counted(days, "day");
   const [title, text] = {
-    new: ["Nobody is unknown", `Who matches nobody in a photo or video waits here for ${kept} to be named.`],
+    new: ["Nobody is unknown", `Whoever matches nobody in a photo or video waits here for ${kept} to be named.`],
     ignored: ["Nobody is ignored", "Whom you ignore is kept here, and does not come back among the new ones."],
     "not-a-face": ["Nothing is here", "What was taken for a face and is none is kept here, so that it does not come back."],
   }[chosen()];
