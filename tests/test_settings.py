@@ -100,6 +100,15 @@ def test_a_tilde_is_the_users_folder_for_reading_and_for_writing(
     assert load_settings(environment).detector == "mtcnn"
 
 
+def test_a_home_below_the_working_folder_is_there_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings({"VISAGE_HOME": "faces"})
+    assert settings.home == tmp_path / "faces"
+    assert settings.keys_url == f"file:///{tmp_path}/faces/keys"
+
+
 def test_a_tilde_of_nobody_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="no such user"):
         load_settings({"VISAGE_HOME": "~nobody-of-that-name/faces"})

@@ -187,7 +187,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     environment = os.environ if environment is None else environment
     home = Path(str(overrides.get("home") or environment.get(PREFIX + "HOME") or platformdirs.user_data_path("visage")))
     try:
-        home = home.expanduser()
+        home = home.expanduser().absolute()  # the stores' URLs are made from it, and they know no "here"
     except RuntimeError as error:
         raise UsageError(f"{home}: there is no such user; give VISAGE_HOME as a whole path") from error
     values: dict[str, Any] = {**_file(home), **_environment(environment), **overrides, "home": home}

@@ -80,6 +80,18 @@ def test_what_was_amended_can_be_taken_back_exactly() -> None:
     assert restore(whole, [0, 1]) == whole
 
 
+def test_of_what_several_said_each_can_be_taken_back_in_any_order() -> None:
+    whole = result(seen(0.0, None))
+    ada = amend(whole, {0: match_to_json(ADA)}, by="one")
+    bo = amend(ada, {0: match_to_json(BO)}, by="two")
+    assert restore(bo, [0], by="two") == ada
+    left = restore(bo, [0], by="one")
+    assert left["answer"] == bo["answer"]
+    assert restore(left, [0], by="two") == restore(ada, [0], by="one") == whole
+    assert amend(bo, {0: match_to_json(ADA)}, by="one") == bo  # by who comes late, and was there before
+    assert restore(bo, [0], by="nobody") == bo
+
+
 def test_places_that_are_not_there_are_nothing() -> None:
     whole = result(seen(0.0, None, BO))
     assert amend(whole, {1: match_to_json(ADA), -1: None}) == whole

@@ -1,6 +1,7 @@
 """Unknown people: found together, named, old answers put right, put aside, undone, erased. With both galleries."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from visage.core.inbox import Inbox
 from visage.core.naming import ENROLLED
 from visage.core.ports import Gallery
 from visage.core.somebody import Cluster
-from visage.core.unknown import State, crop_key, faces_key, forget_named
-from visage.core.values import EnrolledFace
+from visage.core.unknown import State, crop_key, faces_key, forget_named, haul_from_bytes, naming_key
+from visage.core.values import EnrolledFace, Stored
+from visage.objects.folder import FolderObjects
 
 ADA, BO, CY = somebody(1), somebody(2), somebody(3)
 
@@ -173,9 +175,9 @@ def test_who_has_a_name_in_an_answer_keeps_it(world: World, inbox: Inbox) -> Non
                                             "probability": 0.9}  # fmt: skip
     world.outputs.put(f"{film}/result.json", json.dumps(whole).encode())
     (ada,) = inbox.clusters("default")
-    inbox.name("default", ids(ada), "Ada")
+    done = inbox.name("default", ids(ada), "Ada")
     assert world.result(film)["answer"]["names"] == ["Ada", "Bo"]
-    assert world.result(film)[BEFORE].keys() == {"0"}
+    assert world.result(film)[BEFORE].keys() == {f"0 {done.person.id}"}
 
 
 @pytest.mark.parametrize("steps", range(7))
@@ -221,6 +223,52 @@ def test_a_naming_that_broke_off_may_be_made_good_under_another_name(world: Worl
     assert [one.name for one in world.gallery.people("default")] == ["Ada"]
     assert world.names(job) == ["Ada"]
     assert done.person.faces == 1
+
+
+def test_a_naming_that_broke_off_is_undone_as_far_as_it_came(world: World) -> None:
+    jobs = [world.photo(seen(like(ADA, i))) for i in range(4)]
+    left = [3]
+
+    def away(key: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise StorageError("the store is away")
+
+    broken = world.inbox(outputs=Broken(world.folder / "outputs", away))
+    (ada,) = broken.clusters("default")
+    with pytest.raises(StorageError):
+        broken.name("default", ids(ada), "Ada")
+    inbox = world.inbox()
+    assert len(inbox.clusters("default")[0].faces) == 2
+    assert inbox.unname("default", ids(ada)) == 2
+    assert [world.names(job) for job in jobs] == [["unknown"]] * 4
+    assert world.gallery.people("default") == []
+    assert inbox.clusters("default") == [ada]
+
+
+def test_two_do_not_name_at_once(world: World) -> None:
+    """Two processes: what the one is at, the other is told to wait for, unless the first has died of it."""
+    jobs = [world.photo(seen(like(ADA, i))) for i in range(3)]
+    seen_by: list[str] = []
+
+    def meanwhile(key: str) -> None:
+        if not seen_by:
+            with pytest.raises(UsageError, match="ask again") as refused:
+                world.inbox().name("default", ids(ada), "Bo")
+            seen_by.append(str(refused.value))
+
+    first = world.inbox(outputs=Broken(world.folder / "outputs", meanwhile))
+    (ada,) = first.clusters("default")
+    first.name("default", ids(ada), "Ada")
+    assert seen_by
+    assert [one.name for one in world.gallery.people("default")] == ["Ada"]
+    assert [world.names(job) for job in jobs] == [["Ada"]] * 3
+    world.unknown.put(naming_key("default"), json.dumps({"at": world.now}).encode())  # of one that was killed
+    with pytest.raises(UsageError, match="ask again"):
+        world.inbox().unname("default", ids(ada))
+    world.now += 30.0
+    assert world.inbox().unname("default", ids(ada)) == 3
+    assert not list(world.unknown.list("naming"))
 
 
 def test_who_is_named_is_not_named_again_as_somebody_else(world: World, inbox: Inbox) -> None:
@@ -306,6 +354,44 @@ def test_a_gallery_of_another_model_is_named_as_the_trouble(world: World, inbox:
     with pytest.raises(OtherModelError):
         inbox.name("default", ids(ada), "Ada")
     assert inbox.clusters("default") == [ada]
+
+
+def test_a_face_that_another_model_measured_is_not_enrolled(world: World, inbox: Inbox) -> None:
+    world.photo(seen(like(ADA, 1)), model="another")
+    [face] = [face.id for face in haul_from_bytes(world.unknown.get(kept(world)[-1]), "").faces]
+    ada = world.gallery.add("elsewhere", "Ada", enrolled("ada", ADA, "a" * 32))
+    with pytest.raises(UsageError, match="another model"):
+        inbox.name("default", [face], "Ada")
+    with pytest.raises(UsageError, match="another model"):
+        inbox.deny("default", [face], ada.id)
+    assert world.gallery.people("default") == []
+    assert inbox.ignore("default", [face]) == 1
+
+
+def test_a_collection_is_found_however_its_name_is_spelled(world: World, inbox: Inbox) -> None:
+    world.photo(seen(like(ADA, 1)), collection=" M\u00fcller ")
+    [ada] = inbox.clusters("M\u00fcller")
+    assert inbox.clusters(" Mu\u0308ller") == [ada] == [inbox.cluster("Mu\u0308ller", ada.id)]
+    naming = inbox.name("Mu\u0308ller", ids(ada), "Ada")
+    assert inbox.forget_person(" Mu\u0308ller", naming.person.id, []) == 1
+
+
+def test_who_asks_for_what_never_was_does_not_have_the_store_listed_each_time(world: World) -> None:
+    class Long(FolderObjects):
+        looks = 0
+
+        def list(self, prefix: str = "") -> Iterator[Stored]:
+            self.looks += 1
+            world.now += 2.0
+            return super().list(prefix)
+
+    looked = Long(world.folder / "unknown")
+    inbox = Inbox(looked, world.inputs, world.outputs, lambda: world.gallery, CARD, now=lambda: world.now, days=7.0)
+    for _ in range(20):
+        with pytest.raises(NoFaceError):
+            inbox.crop("0" * 32)
+        world.now += 1.0
+    assert looked.looks <= 5
 
 
 def test_erased_faces_are_gone(world: World, inbox: Inbox) -> None:

@@ -1,5 +1,7 @@
 """What a worker keeps of strangers, and when: before the result, once, and only where that is wished."""
 
+import time
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -10,6 +12,9 @@ import pytest
 from tests.core.benches import bench, names, result
 from tests.core.service_fakes import Bench, Service, WatchedObjects, asked, soon
 from visage.core.errors import GalleryError
+from visage.core.keeper import Keeper, Kept
+from visage.core.records import Records
+from visage.core.strangers import Strangers
 from visage.core.unknown import Haul, State, decided, faces_key, haul_from_bytes, haul_to_bytes
 from visage.core.values import JobKind
 from visage.objects.folder import FolderObjects
@@ -104,3 +109,19 @@ def test_while_the_gallery_is_away_the_result_waits(
         monkeypatch.setattr(SqliteGallery, "version", away)
         assert names(service, service.reception.submit(asked("ada"))) == ["Ada"]
     assert at.log.said("a result cannot be stored")[0]["reason"] == "the database is away"
+
+
+def test_strangers_who_were_erased_do_not_come_back_with_a_second_answer(
+    service: Service, unknown: FolderObjects, tmp_path: Path
+) -> None:
+    """A worker that was slow brings what another brought before it, and somebody erased since."""
+    with gathering(service).working():
+        ticket = service.reception.submit(asked(STRANGER))
+        assert names(service, ticket) == ["unknown"]
+    strangers = Strangers(kept(unknown, ticket.id), {0: b"a crop"})
+    unknown.delete([faces_key(ticket.id)])
+    records = Records(service.outputs, "slow", time.time, tries=3)
+    with closing(SqliteGallery(tmp_path / "slow.sqlite", create=True)) as gallery:
+        keeper = Keeper(records, service.inputs, service.outputs, unknown, lambda: gallery)
+        assert keeper.keep(ticket, service.reception.result(ticket.id) or {}, strangers) is Kept.ANOTHERS
+    assert not list(unknown.list())

@@ -151,7 +151,9 @@ SCHEMAS: dict[str, Schema] = {
     "people rename": PERSON,
     "people hide": PERSON,
     "people unhide": PERSON,
-    "people remove": record(removed=PERSON, faces=COUNT),
+    "people remove": record(
+        removed=PERSON, faces=COUNT, crops=COUNT, jobs=COUNT, uploads=COUNT, results=COUNT
+    ),
     "people export": record(people=COUNT, faces=COUNT, skipped=COUNT),
     "people import": record(people=COUNT, faces=COUNT, skipped=COUNT),
     "people migrate": record(collection=TEXT, model=TEXT, faces=COUNT),

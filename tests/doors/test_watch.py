@@ -244,3 +244,28 @@ def test_defaults_lie_beside_the_folder_and_in_the_home(visage: Visage, clips: d
     assert visage("watch", tmp_path / "videos", "--once").code == 0
     assert (tmp_path / "videos-names" / "clip.txt").read_text() == f"{OBAMA}\n"
     assert list(home.glob("stage/*/clip.mp4/*/plan.json"))
+
+
+def test_who_is_removed_is_gone_from_the_stage_and_the_results_stay(
+    folders: Folders, clips: dict[str, Path], visage: Visage, samples: Path
+) -> None:
+    folders.put(clips[BIDEN], "clip.mp4")
+    folders.put(clips[OBAMA], "other.mp4")
+    assert folders.once("--workers", 1).returncode == 0
+    assert {path.name for path in folders.stage.iterdir()} > {"clip.mp4", "other.mp4"}
+    done = visage("people", "remove", "--json", BIDEN)
+    # Of the other clip he was the second most similar, so it spoke of him as well.
+    assert {key: done.json[key] for key in ("faces", "jobs", "uploads", "results")} == {
+        "faces": 1, "jobs": 0, "uploads": 2, "results": 2,
+    }  # fmt: skip
+    left = [path for path in folders.stage.rglob("*") if path.is_file() and ".visage" not in path.parts]
+    assert left == [folders.stage / "erased" / "people.json"]
+    assert folders.once("--workers", 1).stdout == "", "all has its result"
+    assert folders.text("clip.txt") == f"{BIDEN}\n"
+    folders.put(clips[BIDEN], "clip.mp4")
+    assert folders.once("--workers", 1).returncode == 0
+    assert folders.text("clip.txt") == "unknown\n"
+    assert visage("enroll", "--name", BIDEN, samples / "biden.jpg").code == 0
+    folders.put(clips[BIDEN], "again.mp4")
+    assert folders.once("--workers", 1).returncode == 0
+    assert folders.text("again.txt") == f"{BIDEN}\n"

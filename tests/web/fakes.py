@@ -28,6 +28,7 @@ from visage.core.reception import Reception
 from visage.core.repeats import Repeats
 from visage.core.tickets import Ticket, failure_of, input_key, result_key, result_of, result_to_bytes, ticket_from_text
 from visage.core.track import appearances
+from visage.core.unstage import Stage
 from visage.core.values import DeadLetter, Delivery, Depth, Face, JobKind, Match, Media, Quality, Sighting, Stored
 from visage.media.bundles import FileBundles
 from visage.web.access import Access
@@ -225,7 +226,8 @@ class Worker:
 
 def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_upload: int = 1_000_000,
               open_without_keys: bool = True, facts: Facts | None = None,
-              gallery: Gallery | None = None, bulk_folder: Path | None = None) -> Tier:  # fmt: skip
+              gallery: Gallery | None = None, bulk_folder: Path | None = None,
+              stages: Sequence[Stage] = ()) -> Tier:  # fmt: skip
     inputs, outputs, journal, mailbox = MemoryObjects(), MemoryObjects(), MemoryObjects(), MemoryMailbox()
     worker = Worker(inputs, outputs, mailbox)
     queue = MemoryQueue(worker.perform)
@@ -252,6 +254,7 @@ def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_uploa
         gallery=(lambda: gallery) if gallery else _nobody,
         journal=Journal(history, audit, AuditLog(journal, time.time), Repeats(journal, time.time), time.time),
         bundles=FileBundles(bulk_folder, 10_000_000),
+        stages=lambda: stages,
         access=Access(keyring, open_without_keys=open_without_keys),
         load=load,
         telemetry=Telemetry(load),

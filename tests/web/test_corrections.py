@@ -252,6 +252,19 @@ def test_two_corrections_of_a_face_count_in_the_order_they_were_made(room: Room,
     assert room.names(found.job.id) == [OBAMA, "Last"]
 
 
+def test_one_of_two_corrections_undone_leaves_the_other(room: Room, two: bytes) -> None:
+    found = room.recognize(two)
+    first, second = (room.correct(found.job.id, 1, name=name).change for name in ("First", "Second"))
+    room.undo(second)
+    assert room.names(found.job.id) == [OBAMA, "First"]
+    second = room.correct(found.job.id, 1, name="Second").change
+    room.undo(first)
+    assert room.names(found.job.id) == [OBAMA, "Second"]
+    room.undo(second)
+    whole = room.client.get(f"/v1/jobs/{found.job.id}").json
+    assert whole["answer"] == found.answer.model_dump(exclude_unset=True)  # type: ignore[index]
+
+
 def test_several_at_once(room: Room, two: bytes) -> None:
     found = room.recognize(two)
     said = [(0, "His Twin"), (1, BIDEN)]

@@ -17,8 +17,7 @@ from visage.core.keyring import Role
 from visage.core.tickets import Ticket
 from visage.core.values import EnrollOptions, JobKind, Person
 from visage.web.answers import AcceptedJobs, Enrolled
-from visage.web.bodies import MAX_JSON
-from visage.web.uploads import MAX_PHOTOS
+from visage.web.uploads import MAX_JSON, MAX_PHOTOS
 
 
 def work(ticket: Ticket, data: list[bytes]) -> Answer | VisageError:
@@ -214,7 +213,15 @@ def test_json_is_not_taken_without_end() -> None:
     tier = open_tier(max_upload=2 * MAX_JSON)
     response = tier.app.test_client().post("/v1/people", data=b" " * (MAX_JSON + 1), content_type="application/json")
     assert response.status_code == 413
+    response = tier.app.test_client().patch("/v1/people/x", data=b" " * (MAX_JSON + 1), content_type="application/json")
+    assert response.status_code == 413
     tier.close()
+
+
+def test_json_is_not_followed_to_any_depth(client: FlaskClient) -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+    for path in ("/v1/people/x/merge", "/v1/people", "/v1/session"):
+        assert client.post(path, data=deep, content_type="application/json").status_code in {400, 422}
 
 
 def test_only_who_may_change_people_enrolls(tier: Tier, client: FlaskClient) -> None:

@@ -198,6 +198,18 @@ def test_who_is_put_aside_does_not_come_back(room: Room, verb: str) -> None:
     assert sum(room.sizes()) >= 4
 
 
+def test_what_was_decided_since_is_not_undone(room: Room) -> None:
+    room.see_all()
+    first = room.put(room.most_seen(), "ignore")
+    [aside] = room.page(state="ignored").clusters
+    room.put(aside, "restore")
+    last = room.put(room.most_seen(), "not-a-face")
+    room.undo(first.change, 409)
+    assert (room.sizes(), room.sizes("not-a-face")) == ([1], [3])
+    room.undo(last.change)
+    assert room.sizes() == [3, 1]
+
+
 def test_somebody_elses_faces_are_taken_out(room: Room) -> None:
     room.see_all()
     faces = {face.source: face.id for face in _faces(room, room.most_seen())}

@@ -1,23 +1,58 @@
-"""What the service keeps of somebody who is erased with the command, and not by the web tier."""
+"""Erasing somebody with the command: all that the web tier erases, where it was ever kept. Nothing is made for that."""
 
 import time
 import uuid
+from collections.abc import Collection
+from contextlib import ExitStack, closing
 
+from visage.apps.stages import stages
+from visage.core.deleting import delete_job
+from visage.core.erasure import Erased, Eraser
 from visage.core.history import History
-from visage.core.ports import Gallery
+from visage.core.ports import Gallery, Objects
 from visage.core.repeats import Repeats
-from visage.core.unknown import forget_named
+from visage.core.unknown import forget_named, forget_of_job
 from visage.core.values import Person
 from visage.settings import Settings
-from visage.wiring import open_objects
+from visage.wiring import open_objects, open_queue_if_there
 
 
-def forget(settings: Settings, gallery: Gallery, person: Person) -> None:
-    """Delete what was changed of them and their faces, and the unknown faces that were named as them, while they are
-    still in the gallery. Raises `StorageError`."""
-    faces = [face.id for face in gallery.faces(person.collection, person.id, crops=False)]
+def erase(settings: Settings, gallery: Gallery, person: Person) -> Erased:
+    """From the gallery, the kept jobs, the journal, the faces that were unknown, and the stages. Raises `VisageError`;
+    it is worth a retry."""
+    gallery.undeny(person.collection, [])  # a copy, which cannot be changed, says so before anything goes
+    ids = [person.id, *(face.id for face in gallery.faces(person.collection, person.id, crops=False))]
+    inputs, outputs = open_objects(settings.inputs_url), open_objects(settings.outputs_url)
+    unknown = open_objects(settings.unknown_url)
+
+    def forget(job: str) -> None:
+        delete_job(inputs, outputs, job)
+        forget_of_job(unknown, job)
+
+    with ExitStack() as stack:
+        queue = open_queue_if_there(settings)
+        if queue:
+            stack.enter_context(closing(queue))
+        eraser = Eraser(
+            gallery, inputs, outputs, forget, queue=queue, inbox=_Unknowns(unknown), stages=lambda: stages(settings)
+        )
+        _forget_changes(settings, gallery, ids)
+        erased = eraser.person(person)
+        _forget_changes(settings, gallery, ids)  # what was changed meanwhile
+    return erased
+
+
+class _Unknowns:
+    """`core.deleting.Unknowns` with nothing in memory."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def forget_person(self, collection: str, person_id: str | None, face_ids: Collection[str]) -> int:
+        return forget_named(self._objects, collection, person_id, face_ids)
+
+
+def _forget_changes(settings: Settings, gallery: Gallery, ids: Collection[str]) -> None:
     objects = open_objects(settings.journal_url)
     history = History(objects, lambda: gallery, ended=lambda _: None, now=time.time, new_id=lambda: uuid.uuid4().hex)
-    history.forget([person.id, *faces])
-    Repeats(objects, time.time).forget([person.id, *faces])
-    forget_named(open_objects(settings.unknown_url), person.collection, person.id, faces)
+    Repeats(objects, time.time).forget(history.forget(list(ids)))  # also of people who were made one with them

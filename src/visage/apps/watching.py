@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from visage.apps.functions import Functions
+from visage.apps.stages import remember
 from visage.core.dispatch import Dispatch, Errand, task_to_json
 from visage.core.errors import StorageError, UsageError, VisageError
 from visage.core.splitting import Stores
@@ -91,6 +92,7 @@ def run(settings: Settings, folders: Folders, bell: Bell, audience: Audience, *,
         # Several may write into one folder, but not the same results.
         mark = sha256(os.fsencode(folders.inputs.resolve())).hexdigest()[:16]
         stack.enter_context(alone_in(folders.outputs, f"watch-{mark}"))
+        remember(settings)
         watching = _Watching(settings, folders, bell, audience, workers=workers, once=once)
         try:
             watching.run()

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from visage.apps.checkup import facts_of
 from visage.apps.journaling import open_journal
 from visage.apps.publishing import publishing
+from visage.apps.stages import stages
 from visage.apps.unknown import open_inbox, sweep_unknown
 from visage.core.errors import UsageError, VisageError
 from visage.core.inbox import Inbox
@@ -76,6 +77,7 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             request_seconds=settings.request_seconds,
             max_upload=settings.max_upload,
             inbox=inbox,
+            stages=lambda: stages(settings),
         )
 
         def said(url: str) -> None:

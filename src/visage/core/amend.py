@@ -1,6 +1,7 @@
 """Answers that were given are put right: faces named or unnamed in a stored result, and all that follows from it.
 
-What a face was called before is kept in the result itself, under `before`, so that it can be taken back exactly.
+What a face was called before is kept in the result itself, under `before`, so that it can be taken back exactly: for
+each place and each who amended it, what they found there, in the order in which they did.
 """
 
 import json
@@ -23,11 +24,15 @@ _TRIES = 20  # each that fails means that somebody else wrote the result anew me
 
 
 def amend(
-    result: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any] | None], sampling: Sampling | None = None
+    result: Mapping[str, Any],
+    changes: Mapping[int, Mapping[str, Any] | None],
+    sampling: Sampling | None = None,
+    by: str = "",
 ) -> dict[str, Any]:
     """The result with other names on some faces. changes: by place in the answer's `faces`, the match as JSON, or None
     for nobody; places that are not there are nothing. sampling: of the job, where it is known; else the pictures are
-    taken to be evenly spread over the video.
+    taken to be evenly spread over the video. by: who says so, for `restore`; said again after somebody else has amended
+    the face, it is nothing new.
 
     Whoever was thought nearest before is the runner-up now, unless it is the same person. A result in which nobody was
     to be named is returned as it is.
@@ -37,21 +42,30 @@ def amend(
     if not places or "rule" not in result["answer"]:
         return dict(result)
     for place in places:
-        face = faces[place]
-        before.setdefault(str(place), {key: face[key] for key in MATCHES})
+        face, said = faces[place], _said(before, place)
+        if _mark(place, by) in said[:-1]:
+            continue
+        before.setdefault(_mark(place, by), {key: face[key] for key in MATCHES})
         faces[place] = _called(face, changes[place])
     return {**result, "answer": _answer(result["answer"], faces, sampling), BEFORE: before}
 
 
-def restore(result: Mapping[str, Any], places: Collection[int], sampling: Sampling | None = None) -> dict[str, Any]:
-    """Take back what `amend` did to these faces."""
+def restore(
+    result: Mapping[str, Any], places: Collection[int], sampling: Sampling | None = None, by: str = ""
+) -> dict[str, Any]:
+    """Take back what `amend` did to these faces in the name of `by`. What others said of them before holds again, and
+    what others said of them since still does."""
     faces, before = _faces(result), dict(result.get(BEFORE) or {})
-    kept = [place for place in places if str(place) in before and place < len(faces)]
+    kept = [place for place in places if _mark(place, by) in before and place < len(faces)]
     if not kept:
         return dict(result)
     for place in kept:
-        was = before.pop(str(place))
-        faces[place] = {**faces[place], "name": _name(was["match"]), **was}
+        mark, said = _mark(place, by), _said(before, place)
+        since, was = said[said.index(mark) + 1 :], before.pop(mark)
+        if since:
+            before[since[0]] = was
+        else:
+            faces[place] = {**faces[place], "name": _name(was["match"]), **was}
     whole = {**result, "answer": _answer(result["answer"], faces, sampling), BEFORE: before}
     if not before:
         del whole[BEFORE]
@@ -59,8 +73,8 @@ def restore(result: Mapping[str, Any], places: Collection[int], sampling: Sampli
 
 
 def without(result: Mapping[str, Any], people: Collection[str], sampling: Sampling | None = None) -> dict[str, Any]:
-    """The result without these people (ids): whoever was seen as one of them is unknown, and nobody was weighed against
-    them; nor can that be taken back."""
+    """The result without these people (ids of theirs, or of their faces): whoever was seen as one of them is unknown,
+    and nobody was weighed against them; nor can that be taken back."""
     if "rule" not in (result.get("answer") or {}):
         return dict(result)
     faces = [_less(face, people) for face in _faces(result)]
@@ -92,6 +106,15 @@ def rewrite(outputs: Objects, job: str, change: Callable[[dict[str, Any]], Mappi
     raise StorageError(f"{result_key(job)}: it is written again and again; try again")
 
 
+def _mark(place: int, by: str) -> str:
+    return f"{place} {by}"
+
+
+def _said(before: Mapping[str, Any], place: int) -> list[str]:
+    """The marks of all who amended the face in this place, the first of them first."""
+    return [mark for mark in before if mark.startswith(f"{place} ")]
+
+
 def _faces(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list((result.get("answer") or {}).get("faces") or [])
 
@@ -118,9 +141,13 @@ def _others(seen: Sequence[Mapping[str, Any]], person: str | None) -> list[Mappi
 
 
 def _less(face: Mapping[str, Any], people: Collection[str]) -> dict[str, Any]:
-    kept = {key: None if (face[key] or {}).get("person_id") in people else face[key] for key in MATCHES}
+    kept = {key: None if _is_of(face[key], people) else face[key] for key in MATCHES}
     name = {"name": _name(kept["match"])} if "name" in face else {}
     return {**face, **name, **kept}
+
+
+def _is_of(match: Mapping[str, Any] | None, people: Collection[str]) -> bool:
+    return match is not None and (match["person_id"] in people or match["face_id"] in people)
 
 
 def _answer(answer: Mapping[str, Any], faces: list[dict[str, Any]], sampling: Sampling | None) -> dict[str, Any]:

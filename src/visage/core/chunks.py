@@ -10,7 +10,7 @@ from itertools import islice
 
 from visage.core.counting import CountingObjects, Tally
 from visage.core.errors import InputError, NoObjectError, NotFoundError
-from visage.core.folding import answered, fold, is_done, keep_answer
+from visage.core.folding import answered, fold, is_done, keep_answer, strike_erased
 from visage.core.jobs import perform
 from visage.core.kit import Kit
 from visage.core.ports import Clip, Cutter, Objects
@@ -61,6 +61,7 @@ class Recognizer:
             manifest = manifest_from_bytes(stage.get(key))
         except NoObjectError:
             self._around.log("there is no such manifest any more", key=key)
+            strike_erased(self._stores.stage, key)  # who stored an answer to it may have died before that
             return
         folder = folder_of(manifest.upload)
         facts = {"key": manifest.upload.key, "version": manifest.upload.version, "chunk": manifest.number}
@@ -70,9 +71,11 @@ class Recognizer:
             self._kit.decoder = ChunkDecoder(manifest, stage, self._reading)
             answer = perform(self._job(key, manifest.sampling), self._kit)
             seconds = self._around.clock() - begun
-            keep_answer(stage, folder, answered(manifest, answer, tally.took(seconds, memory_gb=self._around.memory)))
+            took = tally.took(seconds, memory_gb=self._around.memory)
+            keep_answer(stage, folder, answered(manifest, answer, took, self._asking.collection))
             self._around.log("recognized", frames=answer.frames, faces=len(answer.sightings),
                              seconds=round(seconds, 3), **facts)  # fmt: skip
+        strike_erased(self._stores.stage, key)
         fold(self._stores.stage, self._stores.outputs, folder, self._around.architecture)
 
     def picture(self, upload: Upload) -> None:

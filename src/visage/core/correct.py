@@ -53,8 +53,9 @@ class Corrections:
         """The answer is as it was before it was corrected in these places; whatever still waits is forgotten."""
         self._outputs.delete([key for key, one in self._notes(job) if one == learning])
         ticket = self._reception.ticket(job)
-        rewrite(self._outputs, job, lambda result: restore(result, places, ticket.job.sampling if ticket else None))
-        self._tell(job, places, None, None)
+        sampling = ticket.job.sampling if ticket else None
+        rewrite(self._outputs, job, lambda result: restore(result, places, sampling, learning))
+        self._tell_anew(job, places)
 
     def settle(self, ticket: Ticket) -> bool:
         """Put this job's answer right by what was learned meanwhile, in the order it was said; whether there was any
@@ -88,11 +89,14 @@ class Corrections:
         sampling, collection = ticket.job.sampling, learning.job.collection
         face_id = enrollment["face_id"] or self._gallery().covers(collection, [person["id"]]).get(person["id"])
 
+        def said(result: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any] | None]) -> Mapping[str, Any]:
+            return amend(result, changes, sampling, learning.id)
+
         def change(result: dict[str, Any]) -> Mapping[str, Any]:
             there = [place for place in places if place < len(result["answer"]["faces"])]
             if learning.job.enroll.deny:
-                return _without(result, there, person["id"], lambda one, changes: amend(one, changes, sampling))
-            return amend(result, _named(result, there, person, face_id), sampling)
+                return _without(result, there, person["id"], said)
+            return said(result, _named(result, there, person, face_id))
 
         rewrite(self._outputs, ticket.id, change)
         if not learning.job.enroll.deny:
@@ -100,6 +104,16 @@ class Corrections:
         # Afterwards, for then an erasure either has found the new name in the answer, or is seen here.
         if not learning.job.enroll.deny and not self._may_be_named(collection, person["id"]):
             self.take_back(ticket.id, learning.id, places)
+
+    def _tell_anew(self, job: str, places: Sequence[int]) -> None:
+        """Who they are by what the answer says now, which may be what somebody else has said of them."""
+        faces = ((self._reception.result(job) or {}).get("answer") or {}).get("faces", ())
+        named: dict[tuple[str | None, str | None], list[int]] = {}
+        for place in places:
+            match = (faces[place]["match"] if place < len(faces) else None) or {}
+            named.setdefault((match.get("person_id"), match.get("face_id")), []).append(place)
+        for (person_id, face_id), theirs in named.items():
+            self._tell(job, theirs, person_id, face_id)
 
     def _tell(self, job: str, places: Sequence[int], person_id: str | None, face_id: str | None) -> None:
         """Whoever has a name now waits for none any more."""

@@ -7,19 +7,21 @@ is kept and they are struck out of it.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from visage.core.amend import BEFORE
 from visage.core.bulk import erased_key
+from visage.core.deleting import Unknowns
 from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError
-from visage.core.inbox import Inbox
 from visage.core.names import lookup_name
 from visage.core.outcomes import without
 from visage.core.ports import Gallery, Objects, Queue
+from visage.core.struck import speaks_of
 from visage.core.tickets import Ticket, result_key, result_to_bytes, ticket_from_text, ticket_key
+from visage.core.unstage import Stage, unstage
 from visage.core.values import DeadLetter, JobKind, Person
 
 # Jobs looked at together: most of the time is spent on waiting for the store.
@@ -27,7 +29,6 @@ _TOGETHER = 8
 _TRIES = 10  # each that fails means that a worker wrote the result anew meanwhile
 
 _RESULT = re.compile(r"([0-9a-f]{32})/result\.json")
-_IDS = re.compile(r'id":"([^"]*)"')
 _TICKET = re.compile(r"([0-9a-f]{32})/ticket\.json")
 
 _LETTERS = 10_000  # that are looked at
@@ -38,11 +39,14 @@ _WEIGHED = {"nearest", "runner_up"}
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much went. crops: of the faces. jobs: with all that came in and was found."""
+    """How much went. crops: of the faces. jobs: with all that came in and was found. uploads: of the serverless form,
+    out of whose stage they were taken. results: of these uploads, which still name them: they are the user's own."""
 
     faces: int
     crops: int
     jobs: int
+    uploads: int = 0
+    results: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,7 @@ class _Wanted:
     name: str | None
 
     def are_in(self, data: bytes) -> bool:
-        """Read as bytes: the result of a long video is large."""
-        return not self.ids.isdisjoint(_IDS.findall(data.decode("utf-8", "replace")))
+        return speaks_of(data, self.ids)
 
 
 class Eraser:
@@ -74,28 +77,33 @@ class Eraser:
         outputs: Objects,
         forget: Callable[[str], None],
         *,
-        queue: Queue,
-        inbox: Inbox | None,
+        queue: Queue | None,
+        inbox: Unknowns | None,
+        stages: Callable[[], Iterable[Stage]] = tuple,
     ) -> None:
-        """queue: with the dead letters. inbox: with the unknown faces that were named, if such are kept."""
+        """queue: with the dead letters, if there is one. inbox: with the unknown faces that were named, if such are
+        kept. stages: of the serverless form, those that there are now."""
         self._gallery = gallery
         self._queue = queue
         self._inbox = inbox
+        self._stages = stages
         self._inputs = inputs
         self._outputs = outputs
         self._forget = forget
 
     def person(self, person: Person) -> Erased:
         """Raises `NoPersonError` where they are gone already."""
+        self._gallery.undeny(person.collection, [])  # a copy, which cannot be changed, says so before anything goes
         crops = {face.id: face.crop is not None for face in self._gallery.faces(person.collection, person.id)}
         wanted = _Wanted(person.collection, frozenset({person.id, *crops}), person.name)
         jobs, seen = self._sweep(wanted, set())
         self._discard(wanted)
         if self._inbox:
             self._inbox.forget_person(person.collection, person.id, crops)
+        unstaged = unstage(self._stages(), person.collection, person.id, wanted.ids)
         faces = self._gallery.remove(person.collection, person.id)
         late, _ = self._sweep(wanted, seen)  # that were done while the others were looked through
-        return Erased(faces, sum(crops.values()), jobs + late)
+        return Erased(faces, sum(crops.values()), jobs + late, unstaged.uploads, unstaged.results)
 
     def face(self, collection: str, face_id: str) -> Erased:
         """With the job that enrolled it; and with its person, where it is their last. Raises `NoFaceError`."""
@@ -111,6 +119,8 @@ class Eraser:
 
     def _discard(self, wanted: _Wanted) -> None:
         """Letters that were given up and would enroll whom is wanted, should they be sent again."""
+        if self._queue is None:
+            return
         try:
             letters = self._queue.dead(_LETTERS)
         except UsageError:  # there are none with this queue

@@ -9,6 +9,7 @@ from typing import Any
 from visage.core.answers import Answer
 from visage.core.counting import add_took
 from visage.core.errors import FaultError, MessageError, NoObjectError
+from visage.core.names import lookup_name
 from visage.core.ports import Objects
 from visage.core.prices import US_EAST_1, Architecture, dollars
 from visage.core.reread import answer_from_json
@@ -18,10 +19,12 @@ from visage.core.staging import (
     Manifest,
     Plan,
     answer_key,
+    answer_of,
     answers_folder,
     plan_from_bytes,
     plan_key,
 )
+from visage.core.struck import less, notes_in, strike
 from visage.core.track import appearances, step_of
 from visage.core.wire import answer_to_json
 
@@ -29,12 +32,14 @@ from visage.core.wire import answer_to_json
 AT_ONCE = 16
 
 
-def answered(manifest: Manifest, answer: Answer, took: Mapping[str, float]) -> dict[str, Any]:
-    """What is kept of a chunk that was recognized. No embeddings: nobody enrolled these faces."""
+def answered(manifest: Manifest, answer: Answer, took: Mapping[str, float], collection: str) -> dict[str, Any]:
+    """What is kept of a chunk that was recognized. No embeddings: nobody enrolled these faces. collection: in which
+    people were looked for."""
     return {
         "visage": VERSION,
         "status": "done",
         "number": manifest.number,
+        "collection": lookup_name(collection),
         "answer": answer_to_json(answer),
         "took": dict(took),
     }
@@ -62,6 +67,12 @@ def keep_answer(stage: Objects, folder: str, answer: Mapping[str, Any]) -> None:
             return
 
 
+def strike_erased(stage: Objects, key: str) -> None:
+    """To be called after a chunk's answer was stored: whoever was erased meanwhile is struck out of it. key: of the
+    chunk's manifest."""
+    strike(stage, answer_of(key), notes_in(stage))
+
+
 def fold(stage: Objects, outputs: Objects, folder: str, architecture: Architecture = Architecture.X86) -> bool:
     """Store the result if the plan and all answers are there; whether they were. Raises `StorageError`.
 
@@ -78,6 +89,8 @@ def fold(stage: Objects, outputs: Objects, folder: str, architecture: Architectu
         return False
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = [_chunk(data) for data in pool.map(stage.get, wanted)]
+    if notes := notes_in(stage):  # whoever stored an answer may have died before striking them out
+        answers = [less(one, notes) for one in answers]
     keep(outputs, plan.upload.key, result_of(plan, answers, architecture))
     return True
 

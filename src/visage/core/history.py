@@ -29,6 +29,7 @@ from visage.core.change import (
     texts_in,
 )
 from visage.core.errors import MessageError, NoFaceError, NoObjectError, NoPersonError, UsageError
+from visage.core.names import lookup_name
 from visage.core.ports import Gallery, Objects
 from visage.core.steps import Added, Back, Elsewhere, Pending, Step, somebody
 
@@ -68,6 +69,7 @@ class History:
         self._ways: dict[str, Way] = {}
         self._tell: Callable[[Change, Sequence[str]], None] = lambda _change, _jobs: None
         self._undoing = threading.Lock()
+        self._over: set[str] = set()  # the ids of those that wait for no job, as the last sweep knew them
 
     def knows(self, place: str, way: Way) -> None:
         """The steps `Elsewhere(place, ...)` are gone back by it."""
@@ -90,7 +92,7 @@ class History:
     ) -> Change:
         """Keep a change. key (32 hex digits) and at (seconds): where it may be told twice; the second time it stays as
         it is."""
-        moment = self._now() if at is None else at
+        collection, moment = lookup_name(collection), self._now() if at is None else at
         id_ = new_change_id(moment, key or self._new_id())
         change = Change(id_, kind, collection, tuple(people), tuple(steps), by, moment)
         self._objects.create(_key(change.id), change_to_bytes(change))
@@ -132,6 +134,7 @@ class History:
     ) -> tuple[list[Change], str | None]:
         """The newest changes, of one collection and about one person where that is said, and after which to go on,
         if there are more to look at: a page may be short, or empty, and yet have a next one."""
+        collection = None if collection is None else lookup_name(collection)
         found: list[Change] = []
         looked, last = 0, ""
         entries = (entry for entry in self._entries() if entry[0] > after)
@@ -163,9 +166,9 @@ class History:
                 self._objects.create(f"{PLACE}/{change.id}.undone", json.dumps(said).encode())
             return reason
 
-    def forget(self, ids: Sequence[str]) -> int:
-        """Delete every change that is about these people or faces, or about somebody who became one with them; how
-        many."""
+    def forget(self, ids: Sequence[str]) -> set[str]:
+        """Delete every change that is about these people or faces, or about somebody who became one with them. Returns
+        the ids with those of whoever did, for they are the same people's wherever else they are kept."""
         changes = self._all()
         wanted, gone = set(ids), set[str]()
         while True:
@@ -177,14 +180,19 @@ class History:
                 if one.kind in {ChangeKind.MERGE, ChangeKind.MOVE}:
                     wanted.update(self._gone(one))
         self._objects.delete([key for one in gone for key in (_key(one), f"{PLACE}/{one}.undone")])
-        return len(gone)
+        return wanted
 
     def sweep(self, before: float) -> int:
         """Delete the changes of before that time, and settle the others while their jobs' results are kept; how many
         went."""
-        old = [change_id for change_id, _ in self._entries() if moment_of(change_id) < before]
+        ids = [change_id for change_id, _ in self._entries()]
+        old = [one for one in ids if moment_of(one) < before]
         self._objects.delete([key for one in old for key in (_key(one), f"{PLACE}/{one}.undone")])
-        self._all()
+        left = [one for one in ids if one not in self._over and moment_of(one) >= before]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            settled = [one for one in threads.map(lambda one: self._settled(one, undone=False), left) if one]
+        waiting = {one.id for one in settled if one.pending}
+        self._over = set(ids).difference(old, waiting)
         return len(old)
 
     def _go_back(self, change: Change) -> str | None:

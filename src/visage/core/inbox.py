@@ -11,14 +11,16 @@ from dataclasses import replace
 import numpy as np
 
 from visage.core.cards import EmbedderCard
+from visage.core.claim import Claims
 from visage.core.cluster import Clusters, thresholds_for
-from visage.core.errors import NoFaceError, NoObjectError, OtherModelError
+from visage.core.errors import NoFaceError, NoObjectError, OtherModelError, UsageError
 from visage.core.match import CANDIDATES, Rule, decide
+from visage.core.names import lookup_name
 from visage.core.naming import Namer, Naming, best_of
 from visage.core.pile import Held, Pile
 from visage.core.ports import Gallery, Objects
 from visage.core.somebody import Cluster, clusters_of
-from visage.core.unknown import FACES, State, Unknown, crop_key, crops_folder, decided, faces_key, is_of, keys_in
+from visage.core.unknown import FACES, State, Unknown, crop_key, decided, forget_of_job, is_of, keys_in, naming_key
 from visage.core.values import Embeddings, Match
 
 # How many faces of a cluster are shown to the gallery for a suggestion, and kept of those that are denied to be
@@ -54,12 +56,15 @@ class Inbox:
         self._gallery = gallery
         self._card = card
         self._now = now
+        self._claims = Claims(objects, now)
         self._seen: dict[str, tuple[list[list[Held]], list[Cluster]]] = {}
         self._pile = Pile(objects, lambda: Clusters(thresholds_for(card).link), card.name, now)
 
     def clusters(self, collection: str, state: State = State.NEW) -> list[Cluster]:
         """Everybody in that state (not NAMED), who has most faces first; of equals the latest."""
         groups = self._pile.groups(collection)
+        if not groups:
+            return []
         known, clusters = self._seen.get(collection, (None, []))
         if known is not groups:
             clusters = [cluster for group in groups for cluster in clusters_of(group)]
@@ -120,26 +125,35 @@ class Inbox:
         """Undo `ignore` and `not_a_face`; how many faces were decided on otherwise."""
         return self._decide(collection, face_ids, State.NEW)
 
+    def states(self, collection: str, face_ids: Collection[str]) -> set[State]:
+        """What was decided on each of them, as it is in the store right now."""
+        self._pile.refresh()
+        return {held.face.state or State.NEW for held in self._held(collection, face_ids)}
+
     def deny(self, collection: str, face_ids: Collection[str], person_id: str) -> list[str]:
         """They are not that person: the best of them are kept as that person's negative examples, under ids that are
-        returned (`Gallery.undeny` takes them back). Raises `NoPersonError`."""
+        returned (`Gallery.undeny` takes them back). Raises `NoPersonError`, and `UsageError` where another model
+        measured one of them."""
         namer = self._namer()
-        chosen = best_of(self._held(collection, face_ids), DENIED)
+        chosen = best_of(self._measured(collection, face_ids), DENIED)
         for held in chosen:
             namer.gallery.deny(collection, person_id, namer.enrolled_face(held))
         return [held.face.id for held in chosen]
 
     def name(self, collection: str, face_ids: Collection[str], name: str) -> Naming:
-        """They are `name`: see above. Repeated, it does what is left of it. Raises `UsageError` for what is no name and
-        where one of them is named as somebody else already, and `GalleryError`."""
-        self._pile.refresh()  # somebody else may just have named them
-        return self._namer().name(collection, self._held(collection, face_ids), name)
+        """They are `name`: see above. Repeated, it does what is left of it. Raises `UsageError` for what is no name,
+        where one of them is named as somebody else already, and where another model measured one; `GalleryError`."""
+        with self._claims.alone(naming_key(lookup_name(collection))) as sign:
+            self._pile.refresh()  # somebody else may just have named them
+            return self._namer(sign).name(collection, self._measured(collection, face_ids), name)
 
     def unname(self, collection: str, face_ids: Collection[str]) -> int:
         """Undo `name`: the answers are as they were before, those of the faces that were enrolled leave the gallery (a
         person whose last they were goes), all are new again. How many answers were changed. Raises `UsageError` where
         one is not named, or its person has been changed since so that it is somebody else's."""
-        return self._namer().unname(collection, self._held(collection, face_ids))
+        with self._claims.alone(naming_key(lookup_name(collection))) as sign:
+            self._pile.refresh()
+            return self._namer(sign).unname(collection, self._held(collection, face_ids))
 
     def told(self, job: str, places: Collection[int], person_id: str | None, face_id: str | None) -> int:
         """Somebody said in a job's answer who the faces in these places are: those that are kept of them are named by
@@ -162,8 +176,7 @@ class Inbox:
     def forget_job(self, job: str) -> int:
         """Erase all faces that came in this job; how many."""
         haul = self._pile.read(job)
-        self._objects.delete([stored.key for stored in self._objects.list(crops_folder(job))])
-        self._objects.delete([faces_key(job)])
+        forget_of_job(self._objects, job)
         self._pile.drop(job)
         return len(haul.faces) if haul else 0
 
@@ -174,7 +187,7 @@ class Inbox:
             [
                 held
                 for held in self._pile.all()
-                if held.haul.collection == collection and is_of(held.face, person_id, gone)
+                if held.haul.collection == lookup_name(collection) and is_of(held.face, person_id, gone)
             ]
         )
 
@@ -208,10 +221,19 @@ class Inbox:
             raise NoFaceError("no face is named; name at least one by its id")
         return [self._pile.face(collection, one) for one in dict.fromkeys(face_ids)]
 
+    def _measured(self, collection: str, face_ids: Collection[str]) -> list[Held]:
+        """Those that may be enrolled: in an empty collection one that another model measured would shut out all that
+        the one in use measures."""
+        faces = self._held(collection, face_ids)
+        if any(held.haul.model != self._card.name for held in faces):
+            raise UsageError("some of these faces were measured with another model than the one in use; nobody can be "
+                             "known by them")  # fmt: skip
+        return faces
+
     def _jobs(self, faces: Sequence[Held]) -> list[str]:
         return list(dict.fromkeys(held.haul.job for held in faces))
 
-    def _namer(self) -> Namer:
+    def _namer(self, sign: Callable[[], None] = lambda: None) -> Namer:
         return Namer(
-            self._pile, self._objects, self._inputs, self._outputs, self._gallery(), self._card, self._now
+            self._pile, self._objects, self._inputs, self._outputs, self._gallery(), self._card, self._now, sign
         )  # fmt: skip

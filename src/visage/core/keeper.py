@@ -54,7 +54,8 @@ class Keeper:
         named = _names_anybody(result)
         version = self._gallery().version() if named else ""
         result = self._less_erased(ticket, result) if named else result
-        if strangers and self._unknown:
+        # Where there is a result already they were stored with it, and may have been erased since.
+        if strangers and self._unknown and not self._records.has_result(ticket):
             strangers.store(self._unknown)
         first = self._records.keep(ticket, result)
         if self._inputs.version(ticket_key(ticket.id)) is None or is_erased(self._inputs, ticket):

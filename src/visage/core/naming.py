@@ -18,7 +18,7 @@ from visage.core.names import check_name
 from visage.core.pile import Held, Pile
 from visage.core.ports import Gallery, Objects
 from visage.core.tickets import ticket_from_text, ticket_key
-from visage.core.unknown import State, Unknown, crop_key, decided
+from visage.core.unknown import Haul, State, Unknown, crop_key, decided
 from visage.core.values import EnrolledFace, Floats, Match, Person, Sampling
 from visage.core.wire import match_to_json
 
@@ -40,7 +40,8 @@ class Naming:
 
 @dataclass(frozen=True)
 class Namer:
-    """objects: with the crops. inputs, outputs: of jobs. now: seconds since 1970."""
+    """objects: with the crops. inputs, outputs: of jobs. now: seconds since 1970. sign: called at every step of what
+    may take long."""
 
     pile: Pile
     objects: Objects
@@ -49,11 +50,12 @@ class Namer:
     gallery: Gallery
     card: EmbedderCard
     now: Callable[[], float]
+    sign: Callable[[], None]
 
     def name(self, collection: str, faces: Sequence[Held], name: str) -> Naming:
         """See `Inbox.name`."""
         name = check_name(name)
-        was = _person(self.gallery, collection, name)
+        was = person_named(self.gallery, collection, name)
         for held in faces:
             if held.face.state is State.NAMED and (was is None or not self._is(collection, held.face, was)):
                 raise UsageError(f"the face {held.face.id} is named as somebody else already; undo that first")
@@ -64,34 +66,45 @@ class Namer:
         people = self.gallery.population(collection)
         answers = 0
         named: dict[str, tuple[str, float]] = {}
+        written: dict[str, Haul | None] = {}
         for held in faces:
             scores = vectors @ held.face.vector
             near = int(np.argmax(scores))
             same = held.face.id in ids
             named[held.face.id] = (held.face.id, 1.0) if same else (ids[near], float(scores[near]))
         for job, theirs in _by_job(faces).items():
-            answers += self._amend(job, theirs, named, lambda face_id, s: self._match(person, face_id, s, people))
-            self.pile.change(job, lambda face: _named(face, person, named.get(face.id)))
+            self.sign()
+            answers += self._amend(
+                job, theirs, named, lambda face_id, s: self._match(person, face_id, s, people), person.id
+            )
+            self.pile.change(job, lambda face: _named(face, person, named.get(face.id)), written)
+        self.pile.settle(written)
         return Naming(person, was is None, tuple(held.face.id for held in faces), tuple(ids), answers)
 
     def unname(self, collection: str, faces: Sequence[Held]) -> int:
         """See `Inbox.unname`."""
+        named = [held for held in faces if held.face.state is State.NAMED]
+        if not named:
+            raise UsageError("the faces are not named; there is nothing to undo")
+        people = {held.face.person_id for held in named}
         enrolled = []
-        for held in faces:
-            if held.face.state is not State.NAMED or held.face.person_id is None:
-                raise UsageError(f"the face {held.face.id} is not named; there is nothing to undo")
+        for held in faces:  # also those that were enrolled, and naming broke off then
             owner = self._owner(collection, held.face.id)
-            if owner == held.face.person_id:
+            if owner in people:
                 enrolled.append(held.face.id)
             elif owner is not None:
                 raise UsageError("the faces that were named are another person's by now; move them by hand")
+        faces = named
         answers = 0
         for job, theirs in _by_job(faces).items():
+            self.sign()
             answers += self._restore(job, theirs)
         self.gallery.remove_faces(collection, enrolled)
         ids = {held.face.id for held in faces}
+        written: dict[str, Haul | None] = {}
         for job in _by_job(faces):
-            self.pile.change(job, lambda face: decided(face, State.NEW) if face.id in ids else face)
+            self.pile.change(job, lambda face: decided(face, State.NEW) if face.id in ids else face, written)
+        self.pile.settle(written)
         return answers
 
     def enrolled_face(self, held: Held) -> EnrolledFace:
@@ -122,6 +135,7 @@ class Namer:
         faces: Sequence[Held],
         named: Mapping[str, tuple[str, float]],
         match: Callable[[str, float], dict[str, Any] | None],
+        by: str,
     ) -> bool:
         """Whether the job's answer was changed. Who has a name in it by now, keeps it."""
         haul = self.pile.read(job)
@@ -133,19 +147,23 @@ class Namer:
                 for place, own in zip(face.stands.places.tolist(), face.stands.similarities.tolist(), strict=True):
                     changes[place] = match(face_id, min(own, similarity))
         sampling = self._sampling(job)
-        return rewrite(self.outputs, job, lambda result: amend(result, _nameless(result, changes), sampling))
+        return rewrite(self.outputs, job, lambda result: amend(result, _nameless(result, changes), sampling, by))
 
     def _restore(self, job: str, faces: Sequence[Held]) -> bool:
         haul = self.pile.read(job)
         people = {held.face.id: held.face.person_id for held in faces}
-        places = {
-            place: people[face.id]
-            for face in (haul.faces if haul else ())
-            if face.id in people
-            for place in face.stands.places.tolist()
-        }
+        places: dict[str, list[int]] = {}
+        for face in haul.faces if haul else ():
+            if person_id := people.get(face.id):
+                places.setdefault(person_id, []).extend(face.stands.places.tolist())
         sampling = self._sampling(job)
-        return rewrite(self.outputs, job, lambda result: restore(result, _still(result, places), sampling))
+
+        def nameless(result: Mapping[str, Any]) -> Mapping[str, Any]:
+            for person_id, theirs in places.items():
+                result = restore(result, theirs, sampling, person_id)
+            return result
+
+        return rewrite(self.outputs, job, nameless)
 
     def _match(self, person: Person, face_id: str, similarity: float, people: int) -> dict[str, Any] | None:
         (chance,) = probabilities(np.array([similarity]), self.card, people)
@@ -194,7 +212,7 @@ def best_of(faces: Sequence[Held], most: int) -> list[Held]:
     return [left[number] for number in chosen]
 
 
-def _person(gallery: Gallery, collection: str, name: str) -> Person | None:
+def person_named(gallery: Gallery, collection: str, name: str) -> Person | None:
     try:
         person = gallery.person(collection, name)
     except NoPersonError:
@@ -223,13 +241,3 @@ def _nameless(
     """The changes of faces that have no name yet."""
     faces = result["answer"]["faces"]
     return {place: match for place, match in changes.items() if place < len(faces) and not faces[place]["match"]}
-
-
-def _still(result: Mapping[str, Any], places: Mapping[int, str | None]) -> list[int]:
-    """The places where that very person is named."""
-    faces = result["answer"]["faces"]
-    return [
-        place
-        for place, person in places.items()
-        if place < len(faces) and (faces[place]["match"] or {}).get("person_id") == person
-    ]

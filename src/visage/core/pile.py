@@ -9,6 +9,7 @@ import numpy as np
 
 from visage.core.cluster import Clusters
 from visage.core.errors import NoFaceError, NoObjectError, StorageError
+from visage.core.names import lookup_name
 from visage.core.ports import Objects
 from visage.core.unknown import FACES, TRIES, Haul, Stands, State, Unknown, faces_key, haul_from_bytes, haul_to_bytes
 from visage.core.values import Floats
@@ -18,6 +19,9 @@ from visage.core.values import Floats
 LOOK = 1.0
 SPENT = 0.1
 UNSETTLED = 3.0
+# A face that is asked for and not there may just have come: for its sake the store is listed sooner, yet for no more
+# than this share of the time, whoever asks for how many that never were.
+ASKED = 0.25
 
 _TOGETHER = 8  # objects read at a time
 
@@ -49,24 +53,26 @@ class Pile:
         self._units: dict[str, _Unit] = {}
         self._groups: dict[str, list[list[Held]]] = {}
         self._looked = -UNSETTLED
-        self._pause = LOOK
+        self._took = 0.0  # the last look, in seconds
 
     def groups(self, collection: str) -> list[list[Held]]:
         """The faces of the collection by who they seem to be, less those that are named. The very same list as long as
         nothing has changed."""
         with self._lock:
             self._level()
+            collection = lookup_name(collection)
+            clusters = self._clusters.get(collection)
+            if clusters is None:
+                return []
             if collection not in self._groups:
-                clusters = self._clusters.get(collection)
-                found = clusters.groups() if clusters else []
-                self._groups[collection] = [self._faces_of(group) for group in found]
+                self._groups[collection] = [self._faces_of(group) for group in clusters.groups()]
             return self._groups[collection]
 
     def group(self, collection: str, face_id: str) -> list[Held]:
         """Those of the same person as this face, itself among them. Raises `NoFaceError`."""
         with self._lock:
             held = self.face(collection, face_id)
-            clusters = self._clusters.get(collection)
+            clusters = self._clusters.get(held.haul.collection)
             if held.face.state is State.NAMED or held.haul.model != self._model or clusters is None:
                 return [held]
             return self._faces_of(clusters.group_of(_unit_id(held.haul.job, held.face.group)))
@@ -74,9 +80,9 @@ class Pile:
     def face(self, collection: str | None, face_id: str) -> Held:
         """Raises `NoFaceError` where it is in none, or in another collection."""
         with self._lock:
-            self._level(force=face_id not in self._faces)
+            self._level(missing=face_id not in self._faces)
             held = self._faces.get(face_id)
-        if held is None or collection not in {None, held.haul.collection}:
+        if held is None or (collection is not None and lookup_name(collection) != held.haul.collection):
             raise NoFaceError(f"there is no unknown face {face_id!r}, or not any more")
         return held
 
@@ -97,8 +103,11 @@ class Pile:
             self._level(force=True)
             return [haul.job for haul in self._hauls.values() if haul.created < before]
 
-    def change(self, job: str, change: Callable[[Unknown], Unknown | None]) -> int:
-        """Write a job's faces anew, each as `change` says, without those that it gives None for; how many changed."""
+    def change(
+        self, job: str, change: Callable[[Unknown], Unknown | None], later: dict[str, Haul | None] | None = None
+    ) -> int:
+        """Write a job's faces anew, each as `change` says, without those that it gives None for; how many changed.
+        later: where what was written is noted for `settle`, since grouping anew for each of many jobs takes long."""
         key = faces_key(job)
         for _ in range(TRIES):
             try:
@@ -115,10 +124,18 @@ class Pile:
             if self._objects.replace(key, haul_to_bytes(haul), version):
                 if not haul.faces:  # the file's name may tell who they were
                     self._objects.delete([key])
-                with self._lock:
-                    self._take({key: haul if haul.faces else None})
+                written = {key: haul if haul.faces else None}
+                if later is None:
+                    self.settle(written)
+                else:
+                    later.update(written)
                 return changed
         raise StorageError(f"{key}: it is written again and again; try again")
+
+    def settle(self, written: Mapping[str, Haul | None]) -> None:
+        """Bring the memory level with what was written."""
+        with self._lock:
+            self._take(written)
 
     def read(self, job: str) -> Haul | None:
         """What the job brought, with the places that its faces stand for."""
@@ -138,12 +155,13 @@ class Pile:
             self._marks.pop(key, None)
             return count
 
-    def _level(self, *, force: bool = False) -> None:
+    def _level(self, *, force: bool = False, missing: bool = False) -> None:
         now = self._now()
-        if not force and 0 <= now - self._looked < self._pause:
+        pause = self._took / ASKED if missing else max(LOOK, self._took / SPENT)
+        if not force and 0 <= now - self._looked < pause:
             return
         marks = {stored.key: (stored.size, stored.modified) for stored in self._objects.list(FACES)}
-        self._pause = max(LOOK, (self._now() - now) / SPENT)
+        self._took = self._now() - now
         settled = self._looked - UNSETTLED
         stale = [key for key, mark in marks.items() if mark != self._marks.get(key) or mark[1] > settled]
         with ThreadPoolExecutor(_TOGETHER) as threads:

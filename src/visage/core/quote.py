@@ -180,14 +180,14 @@ def _recognition(case: _Case) -> _Sum:
         work += case.decoding + case.kept * speeds.convert
         reads, in_turn = chunks, 1
     answers = chunks * _TEXT + frames * terms.faces * _FACE
-    waits = (chunks * (in_turn + 5) + chunks / READ_AT_ONCE) * speeds.request
+    waits = (chunks * (in_turn + 6) + chunks / READ_AT_ONCE) * speeds.request
     travel = case.pictures / 1e6 * speeds.megabyte
     return _Sum(
         invocations=chunks,
         puts=chunks + 2,
-        # Of each chunk its manifest, the answer that there may be, the plan, and the last answer; then all answers, and
-        # what the result was and has become.
-        gets=reads + 4 * chunks + chunks + 4,
+        # Of each chunk its manifest, the answer that there may be, who was erased, the plan, and the last answer; then
+        # all answers, who was erased, and what the result was and has become.
+        gets=reads + 5 * chunks + chunks + 5,
         lists=ceil(chunks / PAGE),
         sent=2 * answers,
         received=case.pictures + chunks * _TEXT + answers,

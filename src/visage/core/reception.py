@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from visage.core.bulk import forget_parts, part_ids, read_plan
+from visage.core.deleting import delete_job
 from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError, VisageError
 from visage.core.ports import Mailbox, Objects, Queue
 from visage.core.tickets import (
@@ -127,21 +127,8 @@ class Reception:
             raise _damaged(ticket_key(ticket_id)) from error
 
     def forget(self, ticket_id: str) -> None:
-        """Delete what came in and what was found; the ticket last, so that it can be asked for again if that breaks
-        off. Of a job that is many jobs, all of them. Nothing for anything that is no job's id."""
-        if not ID.fullmatch(ticket_id):
-            return
-        try:
-            plan = read_plan(self._inputs, ticket_id)
-        except StorageError:  # damaged: what the parts left is swept with all that is old
-            plan = None
-        parts = part_ids(plan, ticket_id) if plan else []
-        forget_parts(self._inputs, self._outputs, parts)
-        self._outputs.delete([found.key for found in self._outputs.list(ticket_id)])
-        self._inputs.delete([*self._listed(ticket_id), *(found.key for found in self._inputs.list(ticket_id))])
-        # What a worker has stored meanwhile; from now on it sees that nobody wants it.
-        forget_parts(self._inputs, self._outputs, parts)
-        self._outputs.delete([found.key for found in self._outputs.list(ticket_id)])
+        """Delete what came in and what was found. Nothing for anything that is no job's id."""
+        delete_job(self._inputs, self._outputs, ticket_id)
 
     def close(self) -> None:
         self._open = False
@@ -236,14 +223,6 @@ class Reception:
                 for ticket_id in replies:
                     for event in self._waiting.get(ticket_id, ()):
                         event.set()
-
-    def _listed(self, ticket_id: str) -> list[str]:
-        """The key under which the job is listed, if it can be told."""
-        try:
-            ticket = self.ticket(ticket_id)
-        except StorageError:  # damaged: its entry in the list is swept with all that is old
-            ticket = None
-        return [index_key(ticket)] if ticket else []
 
     def _json(self, store: Objects, key: str) -> dict[str, Any] | None:
         try:

@@ -20,6 +20,7 @@ VERSION = 1
 _NOT_OURS = (KeyError, TypeError, AttributeError, ValueError, OverflowError, UsageError)  # what reading it may raise
 _LONGEST = 250  # characters that an upload's key may have in those of the stage, where a part may have 255 bytes
 _LONG = "long/"  # where the others lie
+_ERASED = "erased/"  # where those are noted who were erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def folder_of(upload: Upload) -> str:
     Nothing but a picture that somebody put there begins with `pictures/`, for that would ask for work.
     """
     key = upload.key
-    if f"{key}/".lstrip("_").startswith((PICTURES, _LONG)):
+    if f"{key}/".lstrip("_").startswith((PICTURES, _LONG, _ERASED)):
         key = "_" + key
     if len(key) > _LONGEST:
         key = _LONG + sha256(key.encode()).hexdigest()
@@ -120,6 +121,17 @@ def answers_folder(folder: str) -> str:
 
 def answer_key(folder: str, number: int) -> str:
     return f"{answers_folder(folder)}/{number:06d}.json"
+
+
+def answer_of(key: str) -> str:
+    """The key of the answer to the chunk whose manifest has this key."""
+    folder, _, name = key.rpartition("/")
+    return f"{answers_folder(folder)}/{name.removesuffix(CHUNK)}.json"
+
+
+def erased_key() -> str:
+    """Of no upload: whom no answer is to name any more."""
+    return f"{_ERASED}people.json"
 
 
 def to_bytes(record: Manifest | Plan | Rest) -> bytes:

@@ -109,6 +109,11 @@ def crop_key(job: str, place: int) -> str:
     return f"{CROPS}/{job}/{place}.jpg"
 
 
+def naming_key(collection: str) -> str:
+    """Where whoever gives names in a collection claims to be alone."""
+    return f"naming/{hashlib.sha256(collection.encode()).hexdigest()[:32]}.json"
+
+
 _KEY = re.compile(rf"{FACES}/[0-9a-f]{{32}}\.json|{CROPS}/[0-9a-f]{{32}}/[0-9]+\.jpg")
 
 
@@ -167,7 +172,13 @@ def is_of(face: Unknown, person_id: str | None, face_ids: Collection[str]) -> bo
     return named or face.id in face_ids or face.face_id in face_ids
 
 
-def forget_named(objects: Objects, collection: str, person_id: str, face_ids: Collection[str]) -> int:
+def forget_of_job(objects: Objects, job: str) -> None:
+    """Erase all faces that came in this job. Raises `StorageError`."""
+    objects.delete([stored.key for stored in objects.list(crops_folder(job))])
+    objects.delete([faces_key(job)])
+
+
+def forget_named(objects: Objects, collection: str, person_id: str | None, face_ids: Collection[str]) -> int:
     """Erase the faces of a person from the store, with nothing in memory; how many. Raises `StorageError`."""
     return sum(
         _forget_in(objects, stored.key, collection, person_id, face_ids)
@@ -176,7 +187,7 @@ def forget_named(objects: Objects, collection: str, person_id: str, face_ids: Co
     )
 
 
-def _forget_in(objects: Objects, key: str, collection: str, person_id: str, face_ids: Collection[str]) -> int:
+def _forget_in(objects: Objects, key: str, collection: str, person_id: str | None, face_ids: Collection[str]) -> int:
     for _ in range(TRIES):
         try:
             data, version = objects.read(key)

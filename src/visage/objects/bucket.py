@@ -15,7 +15,8 @@ from obstore.store import MemoryStore, S3Store
 
 from visage.core.errors import NoObjectError, StorageError
 from visage.core.values import Stored
-from visage.objects.faults import explained, explained_file, is_beyond
+from visage.objects.bucket_faults import explained, is_beyond
+from visage.objects.faults import explained_file
 from visage.objects.keys import check_key
 
 _PART = 5 << 20  # bytes that travel at a time, the least S3 allows; what is no longer goes in one request

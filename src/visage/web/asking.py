@@ -1,7 +1,7 @@
 """What the classic form and /v1 share: a request becomes a job, and what came of it an answer or a problem."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from visage.core.outcomes import Outcomes
 from visage.core.ports import Gallery, Objects, Queue
 from visage.core.reception import Asked, Reception
 from visage.core.tickets import Ticket
+from visage.core.unstage import Stage
 from visage.core.values import Job, JobKind
 from visage.web.access import Access
 from visage.web.facts import Facts
@@ -30,7 +31,7 @@ from visage.web.uploads import Source
 class Service:
     """Everything that routes need. collection, stranger_rate: where a request names none. request_seconds: how long a
     request waits for its answer. max_upload: bytes. gallery: opened when it is first asked for. inbox: None
-    where faces that match nobody are not kept."""
+    where faces that match nobody are not kept. stages: of the serverless form, those that there are now."""
 
     reception: Reception
     queue: Queue
@@ -48,6 +49,7 @@ class Service:
     request_seconds: float
     max_upload: int
     inbox: Inbox | None = None
+    stages: Callable[[], Iterable[Stage]] = tuple
 
     @property
     def outcomes(self) -> Outcomes:

@@ -11,12 +11,7 @@ from pydantic import ValidationError
 from visage.web import document
 from visage.web.parameters import Base64Upload, Parameters, refused
 from visage.web.problems import Problem, usage
-from visage.web.uploads import FORM, Source, file_name, filled
-
-JSON = "application/json"
-
-# JSON is read into memory whole, several times over; a form and a bare body are not.
-MAX_JSON = 32 * 1024**2
+from visage.web.uploads import JSON, Source, check_json, file_name, filled
 
 P = TypeVar("P", bound=Parameters)
 
@@ -25,8 +20,7 @@ def json_body(request: Request, shape: type[P]) -> P | None:
     """The request's body if it is JSON; None where it is something else. Raises `Problem`."""
     if request.mimetype != JSON:
         return None
-    if (request.content_length or 0) > MAX_JSON:
-        raise Problem(413, f"as JSON {MAX_JSON} bytes are taken at most; send the file itself, or {FORM}")
+    check_json(request)
     try:
         return shape.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:

@@ -71,4 +71,5 @@ def _eraser(service: Service) -> Eraser:
         service.forget,
         queue=service.queue,
         inbox=service.inbox,
+        stages=service.stages,
     )

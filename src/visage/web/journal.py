@@ -153,8 +153,7 @@ class Journal:
     def forget(self, ids: Sequence[str]) -> None:
         """What was changed of people (and faces) who are erased, by their ids, goes with them, and so do answers."""
         if ids:
-            self.history.forget(ids)
-            self._repeats.forget(ids)
+            self._repeats.forget(self.history.forget(ids))
 
     def sweep(self, changes_before: float, entries_before: float) -> None:
         """Delete what was kept long enough, and put together the rest; the times are seconds since 1970. Raises

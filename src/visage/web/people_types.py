@@ -123,11 +123,14 @@ class WholePerson(SomebodyOut):
 
 
 class ErasedCount(Shape):
-    """crops: of the faces. jobs: with what came in and what was found."""
+    """crops: of the faces. jobs: with what came in and what was found. uploads: of the serverless form, out of whose
+    stage they were taken. results: of these uploads, which still name them; they are whoever's who uploaded it."""
 
     faces: int
     crops: int
     jobs: int
+    uploads: int
+    results: int
 
 
 class ErasedOut(Shape):

@@ -7,9 +7,13 @@ from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.audit import Action
+from visage.core.change import Change as Undoable
 from visage.core.change import ChangeKind
-from visage.core.errors import NoFaceError, UsageError
+from visage.core.errors import NoFaceError, OtherModelError, UsageError
 from visage.core.inbox import Inbox
+from visage.core.names import check_name
+from visage.core.naming import Naming as NamingDone
+from visage.core.naming import person_named
 from visage.core.somebody import Cluster
 from visage.core.steps import Denied, Elsewhere
 from visage.core.unknown import State
@@ -45,6 +49,7 @@ _STATES = {text: state for state, text in WIRE.items()}
 
 # What puts faces back to where they were.
 _BACK = {State.IGNORED: "ignore", State.NOT_A_FACE: "not-a-face"}
+_THERE = {"ignore": State.IGNORED, "not-a-face": State.NOT_A_FACE, "restore": State.NEW}
 
 
 def add_unknown(app: OpenAPI, service: Service) -> None:
@@ -114,10 +119,7 @@ def _add_naming(app: OpenAPI, service: Service) -> None:
             cluster = inbox.cluster(collection, path.id)
             faces = _faces(cluster, body.faces)
             _leave(inbox, cluster, faces)
-            done = inbox.name(collection, faces, body.name)
-            # Afterwards, for who is new has no id before. Broken off, it is asked again, and does nothing twice.
-            step = Elsewhere(_PLACE, {"verb": "name", "faces": list(done.faces)})
-            change = service.journal.changed(ChangeKind.NAME, collection, [(done.person.id, done.person.name)], [step])
+            done, change = _named(service, inbox, collection, faces, check_name(body.name))
             return jsonify(
                 person=person_to_json(done.person),
                 enrolled=len(done.enrolled),
@@ -230,6 +232,24 @@ def _leave(inbox: Inbox, cluster: Cluster, faces: Sequence[str]) -> None:
         _move(inbox, _BACK.get(cluster.state, "restore"), cluster.collection, rest)
 
 
+def _named(service: Service, inbox: Inbox, collection: str, faces: list[str], name: str) -> tuple[NamingDone, Undoable]:
+    """Broken off, it can be undone as far as it came."""
+    there = person_named(service.gallery(), collection, name)
+    person = (there.id if there else "", name)
+    step = Elsewhere(_PLACE, {"verb": "name", "faces": faces})
+    change = service.journal.changed(ChangeKind.NAME, collection, [person], [step])
+    try:
+        done = inbox.name(collection, faces, name)
+    except (UsageError, NoFaceError, OtherModelError):  # nothing was done
+        service.journal.dropped(change)
+        raise
+    if done.person.id != person[0]:  # who is new has no id before
+        person = (done.person.id, name)
+        known, change = change, service.journal.changed(ChangeKind.NAME, collection, [person], [step])
+        service.journal.dropped(known)
+    return done, change
+
+
 def _move(inbox: Inbox, verb: str, collection: str, faces: Sequence[str]) -> int:
     moves = {"ignore": inbox.ignore, "not-a-face": inbox.not_a_face, "restore": inbox.restore}
     return moves[verb](collection, faces)
@@ -243,6 +263,8 @@ def _back(inbox: Inbox | None, collection: str, data: Mapping[str, Any]) -> str 
     try:
         if data["verb"] == "name":
             inbox.unname(collection, faces)
+        elif not inbox.states(collection, faces) <= {_THERE[data["verb"]], State(data["was"])}:
+            return "something else was decided on some of the faces since"
         elif data["verb"] == "restore":
             _move(inbox, _BACK.get(State(data["was"]), "restore"), collection, faces)
         else:

@@ -4,7 +4,7 @@ import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from flask import Request, g
 from werkzeug.datastructures import FileStorage
@@ -17,6 +17,10 @@ MAX_FIELDS_BYTES = 100_000
 
 # Photos of somebody that are enrolled in one request.
 MAX_PHOTOS = 100
+
+# JSON is read into memory whole, several times over; a form and a bare body are not.
+JSON = "application/json"
+MAX_JSON = 32 * 1024**2
 
 # Uploads up to this size are handled in memory, larger ones in a file without a name.
 IN_MEMORY = 500_000
@@ -40,6 +44,14 @@ Source = tuple[str, bytes | IO[bytes]]
 class UploadRequest(Request):
     """Closes every file that it makes; werkzeug's own leaves those of a broken form to the garbage collector."""
 
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """Raises `Problem` for what is too large, or nested too deeply, to be looked at."""
+        check_json(self)
+        try:
+            return super().get_json(force, silent, cache)
+        except RecursionError:
+            raise Problem(400, "the body is no JSON of a kind that is taken here: it is nested too deeply") from None
+
     def _get_file_stream(
         self,
         total_content_length: int | None,
@@ -50,6 +62,12 @@ class UploadRequest(Request):
         made = super()._get_file_stream(total_content_length, content_type, filename, content_length)
         g.files.callback(made.close)
         return made
+
+
+def check_json(request: Request) -> None:
+    """Raises `Problem` for a body that is too large."""
+    if request.mimetype == JSON and (request.content_length or 0) > MAX_JSON:
+        raise Problem(413, f"as JSON {MAX_JSON} bytes are taken at most; send the file itself, or {FORM}")
 
 
 def file_name(given: str | None) -> str:

@@ -30,8 +30,16 @@ from visage.wiring.networks import (
     open_runtime,
     self_test,
 )
-from visage.wiring.service import open_bundles, open_fleet, open_keyring, open_queue, open_replies, open_station
-from visage.wiring.stores import open_objects
+from visage.wiring.service import (
+    open_bundles,
+    open_fleet,
+    open_keyring,
+    open_queue,
+    open_queue_if_there,
+    open_replies,
+    open_station,
+)
+from visage.wiring.stores import is_missing, open_objects
 
 __all__ = [
     "add_model",
@@ -44,6 +52,7 @@ __all__ = [
     "frame_from_jpeg",
     "frame_to_jpeg",
     "installed_models",
+    "is_missing",
     "make_detector",
     "make_embedder",
     "model_card",
@@ -60,6 +69,7 @@ __all__ = [
     "open_pool",
     "open_publisher",
     "open_queue",
+    "open_queue_if_there",
     "open_replies",
     "open_runtime",
     "open_seat",

@@ -25,6 +25,14 @@ def open_queue(settings: Settings) -> Queue:
     return SqsQueue(name, lease=settings.lease_seconds)
 
 
+def open_queue_if_there(settings: Settings) -> Queue | None:
+    """The queue in a file that is there already: none is made, and no other one is asked."""
+    scheme, name = _split(settings.queue_url, "queue", "sqlite:///PATH or sqs://NAME")
+    if scheme != "sqlite" or not Path(name).expanduser().is_file():
+        return None
+    return open_queue(settings)
+
+
 def open_replies(settings: Settings) -> Replies:
     """The reply queues that go with the queue: in the same file, or named after it. Raises as `open_queue` does."""
     scheme, name = _split(settings.queue_url, "queue", "sqlite:///PATH or sqs://NAME")

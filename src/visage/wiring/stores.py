@@ -18,6 +18,14 @@ def extra(name: str) -> Iterator[None]:
 
 def open_objects(url: str) -> Objects:
     """The object store at `file:///PATH`, `s3://BUCKET/PREFIX` or `memory:///`. Raises `UsageError` for another URL."""
+    from visage.objects.store import open_store
+
     with extra("web"):
-        from visage.objects.store import open_store
-    return open_store(url)
+        return open_store(url)
+
+
+def is_missing(url: str) -> bool:
+    """Whether it is the URL of a folder that is not there, in which nothing can be."""
+    from visage.objects.store import is_missing as is_missing_folder
+
+    return is_missing_folder(url)

@@ -1,5 +1,6 @@
 """visage people: list, show, rename, hide, unhide, remove, export, import, migrate."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from visage.apps.cli.output import (
     progress,
     with_context,
 )
-from visage.apps.forgetting import forget
+from visage.apps.forgetting import erase
 from visage.apps.publishing import publishing
+from visage.apps.stages import welcome
 from visage.core.advice import advise
 from visage.core.errors import NotFoundError, UsageError
 from visage.core.migrate import migrate as migrate_collection
@@ -138,18 +140,25 @@ def unhide(context: Context, name: str, collection: str | None, as_json: bool) -
 @as_json
 @with_context
 def remove(context: Context, name: str, collection: str | None, as_json: bool) -> None:
-    """Erase somebody: name, vectors and crops, from the disk, at once and for good."""
+    """Erase somebody, at once and for good: name, vectors and crops, and whatever is kept of jobs that name them.
+
+    Results of visage watch and of the serverless form are your own files, and stay.
+    """
     settings = context.settings(collection=collection)
     gallery = open_gallery(settings.gallery_url)
     person = gallery.person(settings.collection, name)
-    forget(settings, gallery, person)
     with publishing(settings, lambda: gallery):
-        faces = gallery.remove(settings.collection, person.id)
+        erased = erase(settings, gallery, person)
     gallery.close()
     if as_json:
-        print_json({"removed": person_to_json(person), "faces": faces})
-    else:
-        click.echo(f"{person.name} is erased, with {faces} face{'' if faces == 1 else 's'}")
+        print_json({"removed": person_to_json(person), **asdict(erased)})
+        return
+    jobs = f", and {_counted(erased.jobs, 'job')} of the service" if erased.jobs else ""
+    click.echo(f"{person.name} is erased, with {_counted(erased.faces, 'face')}{jobs}")
+    if erased.uploads:
+        click.echo(f"what lay in the stage of {_counted(erased.uploads, 'video')} names them no more")
+    if erased.results:
+        click.echo(f"{_counted(erased.results, 'result')} of these, your own, still do: delete what you do not need")
 
 
 @people.command("export")
@@ -188,6 +197,7 @@ def import_people(
         gallery = open_gallery(settings.gallery_url, create=True)
         with publishing(settings, lambda: gallery):
             counts = copy_collection(source, gallery, from_collection or settings.collection, settings.collection)
+            welcome(settings, gallery)
         gallery.close()
     _copied(counts.people, counts.faces, counts.skipped, f"taken in from {file}", as_json)
 
@@ -230,6 +240,10 @@ def _copied(people_count: int, faces: int, skipped: int, what: str, as_json: boo
     else:
         there = f"; {skipped} were there already" if skipped else ""
         click.echo(f"{people_count} people with {faces} faces {what}{there}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _day(seconds: float) -> str:
