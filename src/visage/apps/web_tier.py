@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 from visage.apps.checkup import facts_of
 from visage.apps.journaling import open_journal
@@ -82,7 +82,7 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
 
         def said(url: str) -> None:
             _log.info("listening on %s", url)
-            _sweep_by_and_by(stack, settings, replies, journal, inbox)
+            _see_to_it(stack, settings, service, replies)
             if ready:
                 ready(url)
 
@@ -134,19 +134,20 @@ def _is_private(settings: Settings) -> bool:
     return is_loopback(settings.host) and not settings.behind_tls_proxy
 
 
-def _sweep_by_and_by(
-    stack: ExitStack, settings: Settings, replies: Replies, journal: Journal, inbox: Inbox | None
-) -> None:
-    """Delete what was kept long enough, now and every hour, on a thread that ends with the stack."""
+def _see_to_it(stack: ExitStack, settings: Settings, service: Service, replies: Replies) -> None:
+    """Read who is enrolled, before anybody waits for it; delete what was kept long enough, now and every hour. On a
+    thread that ends with the stack."""
     ended = threading.Event()
 
     def work() -> None:
+        with suppress(VisageError):  # such as a copy that nobody has published yet: whoever asks is told
+            service.directory.page(settings.collection, "", 1, None)
         while True:
-            _sweep(settings, replies, journal, inbox)
+            _sweep(settings, replies, service.journal, service.inbox)
             if ended.wait(_SWEEP_EVERY):
                 return
 
-    thread = threading.Thread(target=work, name="visage-sweeper", daemon=True)
+    thread = threading.Thread(target=work, name="visage-keeper", daemon=True)
     thread.start()
     stack.callback(thread.join, 5.0)
     stack.callback(ended.set)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import Response, g, jsonify, request, url_for
@@ -18,6 +19,7 @@ from visage.core.tickets import Ticket
 from visage.core.unstage import Stage
 from visage.core.values import Job, JobKind
 from visage.web.access import Access
+from visage.web.directory import Directory
 from visage.web.facts import Facts
 from visage.web.journal import Journal
 from visage.web.load import Load
@@ -50,6 +52,11 @@ class Service:
     max_upload: int
     inbox: Inbox | None = None
     stages: Callable[[], Iterable[Stage]] = tuple
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Of everybody in the gallery, as lists of people need them."""
+        return Directory(self.gallery)
 
     @property
     def outcomes(self) -> Outcomes:

@@ -35,7 +35,7 @@ from visage.web.problems import Problem
 
 
 def add_people(app: OpenAPI, service: Service) -> None:
-    directory = Directory(service.gallery)
+    directory = service.directory
     _add_looking(app, service, directory)
     _add_changing(app, service)
     add_erasing(app, service, directory)
