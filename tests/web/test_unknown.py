@@ -323,6 +323,11 @@ def test_each_needs_its_role(tmp_path: Path, home: Path, photos: dict[str, bytes
             ("POST", f"/{one.id}/deny"): Role.ENROLL,
             ("DELETE", f"/{one.id}"): Role.ADMIN,
         }
+        for role in Role:  # whose files others sent is for those who may name them
+            room.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {keys[role]}"
+            found: Any = room.ask("GET", f"/{one.id}").json
+            told = {(face["job"] is not None, face["source"] is not None) for face in found["face_list"]}
+            assert told == {(role.includes(Role.ENROLL),) * 2}
         for (method, path), least in needed.items():
             for role in Role:
                 room.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {keys[role]}"

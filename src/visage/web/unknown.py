@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.audit import Action
@@ -11,6 +11,7 @@ from visage.core.change import Change as Undoable
 from visage.core.change import ChangeKind
 from visage.core.errors import NoFaceError, OtherModelError, UsageError
 from visage.core.inbox import Inbox
+from visage.core.keyring import Role
 from visage.core.names import check_name
 from visage.core.naming import Naming as NamingDone
 from visage.core.naming import person_named
@@ -91,7 +92,7 @@ def _add_looking(app: OpenAPI, service: Service) -> None:
     def unknown_person(path: ClusterPath, query: CollectionOption) -> Response:
         inbox, collection = _open(service), query.collection or service.collection
         _looked(service, collection, [inbox.cluster(collection, path.id)], wait=True)
-        return jsonify(whole(inbox, collection, path.id))
+        return jsonify(whole(inbox, collection, path.id, sources=g.account.role.includes(Role.ENROLL)))
 
     @app.get(
         "/v1/unknown/faces/<id>/crop",
@@ -144,7 +145,7 @@ def _add_naming(app: OpenAPI, service: Service) -> None:
             faces = _faces(inbox.cluster(collection, path.id), None)
             step = Denied(person.id, tuple(inbox.deny(collection, faces, person.id)))
             service.journal.changed(ChangeKind.DENY, collection, [(person.id, person.name)], [step])
-            return jsonify(whole(inbox, collection, path.id))
+            return jsonify(whole(inbox, collection, path.id, sources=True))
 
         return service.journal.once(header.idempotency_key, denied)
 

@@ -32,18 +32,18 @@ def row(cluster: Cluster, suggestion: Match | None) -> dict[str, Any]:
     }
 
 
-def whole(inbox: Inbox, collection: str, face_id: str) -> dict[str, Any]:
-    """As it goes out, with all the faces. Raises `NoFaceError`."""
+def whole(inbox: Inbox, collection: str, face_id: str, *, sources: bool) -> dict[str, Any]:
+    """As it goes out, with all the faces; sources: and with where they came from. Raises `NoFaceError`."""
     cluster = inbox.cluster(collection, face_id)
     [suggestion] = inbox.suggestions([cluster])
-    return {**row(cluster, suggestion), "face_list": [_face(face) for face in cluster.faces]}
+    return {**row(cluster, suggestion), "face_list": [_face(face, sources) for face in cluster.faces]}
 
 
-def _face(face: UnknownFace) -> dict[str, Any]:
+def _face(face: UnknownFace, sources: bool) -> dict[str, Any]:
     return {
         "id": face.id,
-        "job": face.job,
-        "source": face.source,
+        "job": face.job if sources else None,
+        "source": face.source if sources else None,
         "time": round(face.time, 3),
         "created": face.created,
         "sightings": face.sightings,

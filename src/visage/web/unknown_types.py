@@ -77,12 +77,12 @@ class UnknownPage(Shape):
 
 
 class UnknownFace(Shape):
-    """job, source: where it came from, and what the file was called. time: seconds into a video. sightings: in how many
-    pictures it stands for the person. crop: whether a picture is kept of it."""
+    """job, source: where it came from, and what the file was called, for who may enroll. time: seconds into a video.
+    sightings: in how many pictures it stands for the person. crop: whether a picture is kept of it."""
 
     id: str
-    job: str
-    source: str
+    job: str | None
+    source: str | None
     time: float
     created: float
     sightings: int

@@ -56,13 +56,14 @@ class Faces {
   }
 
   item(face, number) {
-    const where = face.time > 0 ? `${face.source}, at ${formatTime(face.time)}` : face.source;
+    const file = face.source ?? "";
+    const where = face.time > 0 ? `${file}, at ${formatTime(face.time)}` : file;
     const said = [face.time > 0 && `at ${formatTime(face.time)}`, formatDate(face.created), face.sightings > 1 && `seen ${face.sightings} times`];
     const pick = session().can("enroll") && el("span", { class: "pick" },
       el("input", { type: "checkbox", "aria-label": `Select face ${number}, from ${where}`, onchange: (event) => this.choose(face.id, event.target.checked) }));
     return el("li", { class: "face" },
       el(pick ? "label" : "div", { class: "frame" }, picture(face.id, this.collection, `Face ${number}`), pick),
-      el("p", { class: "small source", title: where }, el("bdi", {}, face.source)),
+      file && el("p", { class: "small source", title: where }, el("bdi", {}, file)),
       el("p", { class: "muted small" }, said.filter(Boolean).join(" · ")));
   }
 
