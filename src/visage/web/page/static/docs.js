@@ -7,7 +7,9 @@ import { el, icon, session } from "./visage.js";
 // What a route is about, by how its path begins; the first that fits.
 const GROUPS = [
   ["Recognize", ["/v1/recognize", "/v1/detect", "/v1/compare"]],
-  ["People", ["/v1/people", "/v1/faces", "/v1/collections"]],
+  ["People", ["/v1/people", "/v1/faces", "/v1/collections", "/v1/bulk"]],
+  ["Unknown people", ["/v1/unknown"]],
+  ["History", ["/v1/history", "/v1/audit"]],
   ["Jobs", ["/v1/jobs"]],
   ["System", ["/v1/system", "/v1/models"]],
   ["Logging in", ["/v1/session"]],
