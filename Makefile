@@ -54,7 +54,9 @@ serve: setup
 	@$(BIN)/visage serve
 
 test: $(SAMPLES)/.ready lint types laws
-	@export VISAGE_SAMPLES=$(SAMPLES); $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile; status=$$?; \
+	@export VISAGE_SAMPLES=$(SAMPLES); all="$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --max-worker-restart 0"; \
+	$$all; status=$$?; \
+	if [ $$status -eq 2 ]; then echo "A tester was lost; all over again:"; $$all; status=$$?; fi; \
 	if [ $$status -eq 1 ]; then \
 		echo "Tried once more, alone:"; $(BIN)/python -m pytest --last-failed --maxfail 8 --verbose; status=$$?; \
 	fi; exit $$status

@@ -9,6 +9,18 @@ import pytest
 from visage import Engine, load_settings, open_engine
 
 ROOT = Path(__file__).parent.parent
+_lost: list[str] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str) -> None:
+    """A tester ended in the midst of this test; whatever else it had to do was left undone."""
+    _lost.append(crashitem)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _lost:  # so that nobody takes the run for a whole one
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 @pytest.fixture(scope="session")
