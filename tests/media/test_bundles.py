@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from random import Random
@@ -10,8 +11,8 @@ from random import Random
 import pytest
 
 from visage.core.bulk import Packed
-from visage.core.errors import InputError, NotFoundError, TooLargeError, UnreadableError, UsageError
-from visage.media import archive
+from visage.core.errors import InputError, NotFoundError, StorageError, TooLargeError, UnreadableError, UsageError
+from visage.media import archive, packed
 from visage.media.bundles import FileBundles
 
 MOST = 1_000_000
@@ -72,6 +73,22 @@ def test_links_and_other_packings_are_not_followed() -> None:
     told = {one.path: one.problem for one in listed(made.getvalue())}
     assert "link" in told["Ada/link.jpg"]
     assert "packed in a way" in told["Ada/a.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_full_disk_is_not_the_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is worth a retry; a photo that is told to be damaged would be left out for good."""
+    monkeypatch.setattr(packed, "_IN_MEMORY", 1000)
+    data = zipped({"Ada/a.jpg": os.urandom(200_000)})
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="free some space"):
+            read(data, "Ada/a.jpg")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(read(data, "Ada/a.jpg")) == 200_000
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "Ada/../../a.jpg", "/etc/a.jpg", "C:/a.jpg", "Ada\\..\\a.jpg", "\\a.jpg"])

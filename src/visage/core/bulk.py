@@ -47,11 +47,11 @@ class Bundle(Protocol):
 
     def open(self, path: str) -> AbstractContextManager[IO[bytes]]:
         """One of them; several threads may each read one. Raises `InputError`, also while it is read, where the file
-        is damaged or no more."""
+        is damaged or no more, and `StorageError` where there is no room to read it."""
 
 
 class Bundles(Protocol):
-    """Opens archives that came from outside, and folders of this machine. Nothing is ever unpacked onto a disk."""
+    """Opens archives that came from outside, and folders of this machine. Nothing is ever unpacked under a name."""
 
     def archive(self, file: str | IO[bytes], source: str) -> AbstractContextManager[Bundle]:
         """A ZIP, by its path or as a file that can seek; source: what it is called. Raises `UnreadableError`, and

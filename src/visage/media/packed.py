@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO
 
-from visage.core.errors import InputError, UnreadableError
+from visage.core.errors import InputError, StorageError, UnreadableError
 from visage.media.kinds import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from visage.media.limits import Limits
 
@@ -28,16 +28,33 @@ _LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 @contextmanager
 def copied(path: str, opened: Callable[[], IO[bytes]]) -> Iterator[IO[bytes]]:
-    """A copy of what is read, so that whatever is wrong with it is found before a store is half-way through it."""
+    """A copy of what is read, so that whatever is wrong with it is found before a store is half-way through it. Raises
+    `UnreadableError`, and `StorageError` where there is no room for the copy."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
-        try:
-            with opened() as file:
-                while piece := file.read(_STEP):
-                    copy.write(piece)
-        except BROKEN as error:
-            raise UnreadableError(path, "it is damaged or gone; send an undamaged copy") from error
-        copy.seek(0)
+        for piece in _pieces(path, opened):
+            with _room():
+                copy.write(piece)
+        with _room():  # what a buffer still holds is written now
+            copy.seek(0)
         yield copy
+
+
+def _pieces(path: str, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    try:
+        with opened() as file:
+            while piece := file.read(_STEP):
+                yield piece
+    except BROKEN as error:
+        raise UnreadableError(path, "it is damaged or gone; send an undamaged copy") from error
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.gettempdir()
+        raise StorageError(f"{place}: a file cannot be copied to it ({error}); free some space") from error
 
 
 def is_hidden(path: str) -> bool:
