@@ -122,6 +122,9 @@ class People:
     def faces(self, collection: str, person: str, *, crops: bool = True) -> list[EnrolledFace]:
         return []
 
+    def undeny(self, collection: str, face_ids: Sequence[str]) -> int:
+        return 0
+
     def remove(self, collection: str, person_id: str) -> int:
         name = person_id.removeprefix("id of ")
         gone = [face for face, whose in self.enrolled.items() if whose == name]
