@@ -420,7 +420,8 @@ def test_an_amended_answer_cannot_be_taken_back_to_them(
     result = service.reception.result(job)
     assert result is not None
     assert result["answer"]["names"] == ["Bo"]
-    assert result[BEFORE]["0"]["match"] is None
+    (before,) = result[BEFORE].values()
+    assert before["match"] is None
 
 
 def ever_later() -> Callable[[], float]:

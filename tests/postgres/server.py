@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.ports import free_port
+
 USER, PASSWORD = "visage", "open-sesame"
 
 
@@ -25,7 +26,7 @@ class Server:
     """Trusts nobody without a password; it syncs nothing to the disk, which here only costs time."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        self.programs, self.folder, self.port = programs, folder, _free_port()
+        self.programs, self.folder, self.port = programs, folder, free_port()
         self._account = _account()
         self._process: subprocess.Popen[bytes] | None = None
         if self._account:
@@ -37,6 +38,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
+        """Raises `RuntimeError`, with what the server said."""
         options = {"fsync": "off", "unix_socket_directories": str(self.folder), "listen_addresses": "127.0.0.1"}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", str(self.folder / "data"), "-p", str(self.port), *words)
@@ -51,13 +53,17 @@ class Server:
                 time.sleep(0.02)
 
     def kill(self) -> None:
-        """All of it at once, as when the power goes."""
+        """All of it at once, as when the power goes. The server does not start again before the last of them is gone:
+        they share its memory."""
         if self._process and self._process.poll() is None:
             parent = psutil.Process(self._process.pid)
-            for one in (parent, *parent.children(recursive=True)):
+            parent.suspend()  # so that it has no more children than are seen
+            children = parent.children(recursive=True)
+            for one in (parent, *children):
                 with suppress(psutil.NoSuchProcess):
                     one.kill()
             self._process.wait()
+            psutil.wait_procs(children, timeout=30)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: in good order. SIGQUIT: at once, to be thrown away."""
@@ -69,7 +75,9 @@ class Server:
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
+        """The URL of a new, empty database. A server that a failed test left dead is started first."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as db:
             db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -129,9 +137,3 @@ def _account() -> pwd.struct_passwd | None:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     return names.get("postgres") or names["nobody"]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

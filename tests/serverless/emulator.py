@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 import pytest
 
 from tests.linters import TOOLS
+from tests.ports import free_port
 from tests.serverless.runtime import PATIENCE, Function, FunctionError, Journal, error_of
 
 
@@ -26,9 +26,9 @@ class Emulator(Journal):
         self._function = function
 
     def __enter__(self) -> Self:
-        self._port = _free_port()
+        self._port = free_port()
         addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}",
-                     "--runtime-api-address", f"127.0.0.1:{_free_port()}", "--log-level", "error"]  # fmt: skip
+                     "--runtime-api-address", f"127.0.0.1:{free_port()}", "--log-level", "error"]  # fmt: skip
         self._begun = time.monotonic()
         command = [str(self._binary), *addresses, *self._function.command]
         self._process = self._function.start(command, self.path)
@@ -82,9 +82,3 @@ def _emulator() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
