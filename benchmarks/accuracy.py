@@ -18,10 +18,10 @@ from common import samples, shared_data, table
 from detection import LIMITS, by_halves, find_faces, load_wider
 from identification import Album, identify
 from visage import VisageError, load_settings, open_engine
+from visage.core.accuracy.pairs import Fold, Picture, parse_pairs, pictures
+from visage.core.accuracy.verification import verify_with_training
 from visage.core.cards import EmbedderCard
-from visage.core.pairs import Fold, Picture, parse_pairs, pictures
 from visage.core.values import Floats
-from visage.core.verification import verify_with_training
 from visage.nets.library import is_installed
 from visage.wiring import detector_card, make_detector, model_card, open_runtime
 

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from visage import load_settings, open_engine
+from visage.core.accuracy.evaluate import embed_pictures as embed_sources
+from visage.core.accuracy.pairs import Fold, Picture, parse_pairs, pictures
+from visage.core.accuracy.verification import best_threshold
 from visage.core.calibration import Calibration, calibrate
 from visage.core.errors import VisageError
-from visage.core.evaluate import embed_pictures as embed_sources
-from visage.core.pairs import Fold, Picture, parse_pairs, pictures
 from visage.core.values import Floats
-from visage.core.verification import best_threshold
 from visage.nets.library import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent

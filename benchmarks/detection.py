@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.ports import Detector
+from visage.core.ports.nets import Detector
 from visage.core.values import Pixels
 
 Boxes = NDArray[np.float64]

@@ -30,7 +30,7 @@ import psutil
 from common import samples, shared_data, table
 from visage import Engine, load_settings, open_engine
 from visage.apps.face_recognition import recognize_name
-from visage.core.reception import Asked, Reception
+from visage.core.service.reception import Asked, Reception
 from visage.core.values import Job, JobKind
 from visage.settings import Settings
 from visage.wiring import open_objects, open_queue, open_replies

@@ -28,7 +28,7 @@ from tests.postgres.server import running
 
 from common import samples, table
 from visage import open_engine
-from visage.core.gallery import TableGallery
+from visage.core.galleries.gallery import TableGallery
 from visage.core.values import EnrolledFace, Quality
 from visage.wiring import open_gallery
 

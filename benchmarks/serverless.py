@@ -32,8 +32,8 @@ from tests.serverless.runtime import Function, Runtime
 from common import ROOT, samples, table
 from visage import Engine, Sampling, load_settings, open_engine
 from visage.apps.functions import Functions
-from visage.core.uploads import Ask, Task
-from visage.core.values import Pixels, Upload
+from visage.core.serverless.uploads import Ask, Task, Upload
+from visage.core.values import Pixels
 from visage.media.video_writer import VideoWriter
 from visage.settings import Settings
 

@@ -29,7 +29,7 @@ from common import in_turn, samples, shared_data, table
 from visage import Engine, load_settings, open_engine
 from visage.core.boxes import iou
 from visage.core.index import Index
-from visage.core.ports import Clip
+from visage.core.ports.media import Clip
 from visage.core.values import Face, Frame, Media, Pixels, Sampling, Sighting
 from visage.nets.library import SHIPPED, files_of, read_card
 from visage.wiring import open_runtime

@@ -1,4 +1,4 @@
-"""What the parts of the work cost, for the table in `visage/core/speeds.py` that quotes are reckoned with.
+"""What the parts of the work cost, for the table in `visage/core/cost/speeds.py` that quotes are reckoned with.
 
     python benchmarks/unit_costs.py
 
@@ -22,7 +22,7 @@ from PIL import Image
 
 from common import samples, table
 from visage import Engine, load_settings, open_engine
-from visage.core.ports import Clip
+from visage.core.ports.media import Clip
 from visage.core.values import Frame, Job, JobKind, Media, Pixels, Sampling
 from visage.wiring import frame_from_jpeg, frame_to_jpeg, open_cutter
 

@@ -21,7 +21,7 @@ from common import shared_data, table
 from identification import Album
 from visage import VisageError, load_settings
 from visage.core.cards import EmbedderCard
-from visage.core.cluster import LINK_RATE, Clusters, thresholds_for
+from visage.core.unknown.cluster import LINK_RATE, Clusters, thresholds_for
 from visage.core.values import Floats
 from visage.wiring import model_card
 

@@ -10,7 +10,7 @@ import numpy as np
 from visage.core.calibration import Calibration
 from visage.core.cards import EmbedderCard
 from visage.core.errors import NotFoundError
-from visage.core.ports import Clip
+from visage.core.ports.media import Clip
 from visage.core.values import Embeddings, Face, Floats, Frame, Match, Media, Pixels, Quality, Sampling, Sighting
 
 TEMPLATE = ((38.0, 52.0), (74.0, 52.0), (56.0, 72.0), (42.0, 92.0), (70.0, 92.0))

@@ -8,12 +8,12 @@ import numpy as np
 
 from simulation.fleet import AFTER, Place, View
 from simulation.loads import Floats, Load
-from visage.core.scaling import Memory, Reading, Rule, decide
+from visage.core.service.scaling import Memory, Reading, Rule, decide
 
 
 class Ours:
-    """`visage.core.scaling` itself, as `core/autoscale.py` calls it. It is not told how long a job takes: `prior` is
-    what it believes at first. Workers report every five seconds."""
+    """`visage.core.service.scaling` itself, as `core/service/autoscale.py` calls it. It is not told how long a job
+    takes: `prior` is what it believes at first. Workers report every five seconds."""
 
     name = "Visage"
 

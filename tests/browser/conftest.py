@@ -14,7 +14,7 @@ from PIL import Image
 from tests.doors.bad_files import film, photo
 from tests.doors.service import Service, Site, site_in
 from visage import open_engine
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.wiring import open_keyring
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; install it with: pip install playwright")

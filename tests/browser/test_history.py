@@ -11,7 +11,7 @@ import pytest
 from tests.browser.crowd import EVIL, button, card, made_up
 from tests.browser.test_login import Locked, log_in
 from tests.doors.service import Service, Site
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect

@@ -12,8 +12,8 @@ from tests.browser.conftest import BIDEN, OBAMA
 from tests.browser.test_login import Locked, log_in
 from tests.doors.service import Service, Site, site_in
 from tests.web.fakes import form
-from visage.core.keyring import Role
-from visage.core.records import Records
+from visage.core.service.keyring import Role
+from visage.core.service.records import Records
 from visage.core.tickets import ticket_from_text, ticket_key
 from visage.wiring import open_objects
 

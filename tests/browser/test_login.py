@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.doors.service import Service
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect

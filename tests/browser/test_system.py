@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.test_login import Locked, log_in
 from tests.doors.service import Service
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect

@@ -10,7 +10,7 @@ from tests.browser.conftest import BIDEN, OBAMA
 from tests.doors.service import Service, Site, site_in
 from tests.processes.workers import soon
 from visage import open_engine
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
 from visage.postgres.gallery import PostgresGallery
 from visage.sqlite.gallery import SqliteGallery

@@ -9,7 +9,7 @@ from tests.aws.moto_server import make_queues
 
 from visage.aws.sqs import SqsQueue
 from visage.aws.sqs_replies import SqsReplies
-from visage.core.ports import Queue, Replies
+from visage.core.ports.queue import Queue, Replies
 from visage.sqlite.queue import SqliteQueue
 from visage.sqlite.replies import SqliteReplies
 

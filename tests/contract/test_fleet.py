@@ -1,4 +1,5 @@
-"""What `core.ports.Fleet` promises, asked of every adapter: processes that work, and an Auto Scaling group on moto."""
+"""What `core.ports.fleet.Fleet` promises, asked of every adapter: processes that work, and an Auto Scaling group on
+moto."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from tests.aws.moto_server import aws_server
 from tests.processes.workers import Floor, soon
 
 from visage.aws.fleet import GroupFleet
-from visage.core.ports import Fleet
+from visage.core.ports.fleet import Fleet
 from visage.processes.fleet import ProcessFleet
 
 MOST = 4

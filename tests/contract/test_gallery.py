@@ -1,4 +1,5 @@
-"""What `core.ports.Gallery` promises, asked of every adapter. The vectors are random: a gallery looks at no faces."""
+"""What `core.ports.gallery.Gallery` promises, asked of every adapter. The vectors are random: a gallery looks at no
+faces."""
 
 import os
 import subprocess
@@ -31,7 +32,7 @@ from tests.postgres.server import server  # noqa: F401 - a fixture
 
 import visage
 from visage.core.errors import GalleryError, NoFaceError, NoPersonError, OtherModelError, UsageError
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Embeddings
 
 # ruff: noqa: F811 - fixtures are parameters of the same name

@@ -1,4 +1,5 @@
-"""What `core.ports.Gallery` promises of people who are hidden and of negative examples, asked of every adapter."""
+"""What `core.ports.gallery.Gallery` promises of people who are hidden and of negative examples, asked of every
+adapter."""
 
 import uuid
 from contextlib import closing
@@ -19,7 +20,7 @@ from tests.contract.galleries import (  # noqa: F401 - fixtures among them
 from tests.postgres.server import server  # noqa: F401 - a fixture
 
 from visage.core.errors import GalleryError, NoFaceError, NoPersonError, OtherModelError
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Embeddings
 
 # ruff: noqa: F811 - fixtures are parameters of the same name

@@ -1,4 +1,4 @@
-"""What `core.ports.Objects` promises, asked of every adapter; moto's server stands in for S3."""
+"""What `core.ports.objects.Objects` promises, asked of every adapter; moto's server stands in for S3."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from tests.aws.moto_server import aws_server
 from tests.objects.places import Place, elsewhere, make_bucket, outputs
 
 from visage.core.errors import NoObjectError, UsageError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 from visage.objects.store import open_store
 
 HOSTILE = [

@@ -1,4 +1,4 @@
-"""What `core.ports.Queue` promises, asked of every adapter."""
+"""What `core.ports.queue.Queue` promises, asked of every adapter."""
 
 import threading
 import time
@@ -12,8 +12,7 @@ from tests.aws.moto_server import aws_server
 from tests.contract.queues import ADAPTERS, LEASE, Place
 
 from visage.core.errors import UsageError
-from visage.core.ports import Queue
-from visage.core.values import Delivery
+from visage.core.ports.queue import Delivery, Queue
 
 OVER = LEASE + 0.3  # seconds after which a lease has certainly run out
 

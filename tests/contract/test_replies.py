@@ -1,4 +1,4 @@
-"""What `core.ports.Replies` and `Mailbox` promise, asked of every adapter."""
+"""What `core.ports.queue.Replies` and `Mailbox` promise, asked of every adapter."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.aws.moto_server import aws_server
 from tests.contract.queues import ADAPTERS, Place
 
 from visage.core.errors import UsageError
-from visage.core.ports import Mailbox, Replies
+from visage.core.ports.queue import Mailbox, Replies
 
 
 @pytest.fixture(scope="module", autouse=True)

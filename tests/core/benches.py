@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.core.service_fakes import Bench, NamedPictures, Service, find, make_kit
+from visage.core.ports.queue import Delivery
 from visage.core.tickets import Ticket
-from visage.core.values import Delivery, Face, Pixels
+from visage.core.values import Face, Pixels
 
 LEASE = 0.6
 

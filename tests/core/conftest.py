@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.benches import LEASE
 from tests.core.service_fakes import Service, enroll_both
-from visage.core import outbox
+from visage.core.service import outbox
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import numpy as np
 
 from tests.fakes import CARD, face, picture, quality
 from visage.core.answers import Answer, Models
-from visage.core.inbox import Inbox
 from visage.core.match import Rule
-from visage.core.ports import Gallery
-from visage.core.strangers import Gatherer
+from visage.core.ports.gallery import Gallery
 from visage.core.tickets import Ticket, result_key, result_of, result_to_bytes, ticket_key, ticket_to_text
 from visage.core.track import appearances, step_of
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.strangers import Gatherer
 from visage.core.values import Floats, Frame, Job, JobKind, Match, Media, Pixels, Sampling, Sighting
 from visage.objects.folder import FolderObjects
 

@@ -18,17 +18,18 @@ from tests.core.many_places import Line, Message, People, Store
 from tests.core.schedules import KilledError
 from tests.web.fakes import MemoryMailbox
 from visage.core.answers import Answer, Enrollment, Models, Outcome
-from visage.core.erasure import Eraser
+from visage.core.bulk.outcomes import Outcomes
+from visage.core.bulk.unpacking import Unpacking
 from visage.core.errors import DeadlyError, NoObjectError, StorageError, UnreadableError
-from visage.core.hand import Hand, Held
-from visage.core.keeper import Keeper
-from visage.core.outbox import Outbox
-from visage.core.outcomes import Outcomes
-from visage.core.reception import Asked, Reception
-from visage.core.records import Records
+from visage.core.ports.queue import Delivery
+from visage.core.service.erasure import Eraser
+from visage.core.service.hand import Hand, Held
+from visage.core.service.keeper import Keeper
+from visage.core.service.outbox import Outbox
+from visage.core.service.reception import Asked, Reception
+from visage.core.service.records import Records
 from visage.core.tickets import Ticket, ticket_from_text
-from visage.core.unpacking import Unpacking
-from visage.core.values import Delivery, Job, JobKind, Media, Person
+from visage.core.values import Job, JobKind, Media, Person
 from visage.media.bundles import FileBundles
 
 BROKEN = b"broken"
@@ -183,7 +184,7 @@ class Many:
         return outbox, records, unpacking
 
     def send(self, mailbox: str, bodies: Sequence[str]) -> None:
-        """As `core.ports.Replies`."""
+        """As `core.ports.queue.Replies`."""
         self.told += bodies
 
     def _enroll(self, ticket: Ticket) -> Answer:

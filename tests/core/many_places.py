@@ -9,7 +9,9 @@ from typing import IO, Protocol
 
 from tests.web.fakes import MemoryObjects
 from visage.core.errors import NoFaceError, NoPersonError
-from visage.core.values import DeadLetter, EnrolledFace, Person, Stored
+from visage.core.ports.objects import Stored
+from visage.core.ports.queue import DeadLetter
+from visage.core.values import EnrolledFace, Person
 
 
 class World(Protocol):

@@ -18,15 +18,16 @@ import numpy as np
 
 from tests.core.service_fakes import ADA, BO, NOBODY, find, make_kit
 from tests.fakes import FakeClip, FakeDecoder
-from visage.core.chunks import Asking, Reading, Recognizer
-from visage.core.cutting import Cutting
 from visage.core.errors import NoObjectError, StorageError, UnreadableError
-from visage.core.failures import give_up, is_failure, tasks_of_failure
-from visage.core.ports import Clip, Cutter, Objects, Segments
-from visage.core.results import json_key
-from visage.core.splitting import Splitter, Stores, Surroundings
-from visage.core.uploads import Ask, Task, is_later, tasks_of_event
-from visage.core.values import Frame, MatchOptions, Media, Pixels, Place, Sampling, Segment, Stored
+from visage.core.ports.media import Clip, Cutter, Segments
+from visage.core.ports.objects import Objects, Stored
+from visage.core.serverless.chunks import Asking, Reading, Recognizer
+from visage.core.serverless.cutting import Cutting
+from visage.core.serverless.failures import give_up, is_failure, tasks_of_failure
+from visage.core.serverless.results import json_key
+from visage.core.serverless.splitting import Splitter, Stores, Surroundings
+from visage.core.serverless.uploads import Ask, Task, is_later, tasks_of_event
+from visage.core.values import Frame, MatchOptions, Media, Pixels, Place, Sampling, Segment
 from visage.objects.store import open_store
 
 PICTURES = {"ada": ADA, "bo": BO, "nobody": NOBODY}
@@ -52,7 +53,7 @@ def from_jpeg(data: bytes, name: str) -> Pixels:
 
 
 class PlayedCutter:
-    """`core.ports.Cutter` of films; every frame is a key frame."""
+    """`core.ports.media.Cutter` of films; every frame is a key frame."""
 
     @contextmanager
     def frames(
@@ -227,8 +228,8 @@ class Lambda:
 
 
 class Bucket:
-    """`core.ports.Objects` in memory, which tells of what was put, and stumbles. Of the outputs: no result is ever
-    followed by that of an earlier upload."""
+    """`core.ports.objects.Objects` in memory, which tells of what was put, and stumbles. Of the outputs: no result is
+    ever followed by that of an earlier upload."""
 
     def __init__(self, name: str, world: Lambda) -> None:
         self._name = name

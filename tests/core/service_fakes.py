@@ -21,11 +21,14 @@ from tests.fakes import CARD, FakeDecoder, FakeDetector, FakeEmbedder, face, pic
 from visage.core.errors import StorageError, UnreadableError
 from visage.core.jobs import perform
 from visage.core.kit import Kit
-from visage.core.ports import Clip, Decoder, Embedder, Objects
-from visage.core.reception import Asked, Reception
+from visage.core.ports.media import Clip, Decoder
+from visage.core.ports.nets import Embedder
+from visage.core.ports.objects import Objects
+from visage.core.ports.queue import Delivery
+from visage.core.service.reception import Asked, Reception
+from visage.core.service.worker import Places, Worker
 from visage.core.stored import StoreDecoder
-from visage.core.values import Delivery, Face, Job, JobKind, Pixels, Sampling
-from visage.core.worker import Places, Worker
+from visage.core.values import Face, Job, JobKind, Pixels, Sampling
 from visage.objects.folder import FolderObjects
 from visage.processes.station import LoneStation
 from visage.sqlite.gallery import SqliteGallery
@@ -62,7 +65,7 @@ def find_or_die(pixels: Pixels) -> list[Face]:
 
 
 class NamedPictures:
-    """`core.ports.Decoder` of files that hold the name of a picture. opened: called with the name."""
+    """`core.ports.media.Decoder` of files that hold the name of a picture. opened: called with the name."""
 
     def __init__(self, opened: Callable[[str], None] = lambda name: None) -> None:
         self._decoder = FakeDecoder(PICTURES)

@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import pytest
 
-from visage.core.audit import Action, Audit, Entry, entry_from_json, entry_to_json
-from visage.core.audit_log import AuditLog
 from visage.core.errors import StorageError
+from visage.core.journal.audit import Action, Audit, Entry, entry_from_json, entry_to_json
+from visage.core.journal.audit_log import AuditLog
 from visage.objects.folder import FolderObjects
 
 DAY = 86400.0
@@ -189,7 +189,7 @@ def test_groups_of_a_while_ago_are_put_together(
     assert len([*objects.list()]) == 3 + 3  # one a day, and those of just now
     assert everything(log) == [*made, *last][::-1]
     assert log.gather() == 0
-    monkeypatch.setattr("visage.core.audit_log._FULL", 1000)
+    monkeypatch.setattr("visage.core.journal.audit_log._FULL", 1000)
     clock.now += 3600
     more = noted(audit, clock, 40, 1.0)
     clock.now += 3600

@@ -6,12 +6,13 @@ from typing import cast
 
 import pytest
 
-from visage.core.autoscale import Autoscaler
 from visage.core.errors import FleetError, NoObjectError, StorageError
-from visage.core.ports import Fleet, Objects, Queue
-from visage.core.scaling import Rule
-from visage.core.values import Depth, Stored
-from visage.core.worker import HOLD
+from visage.core.ports.fleet import Fleet
+from visage.core.ports.objects import Objects, Stored
+from visage.core.ports.queue import Depth, Queue
+from visage.core.service.autoscale import Autoscaler
+from visage.core.service.scaling import Rule
+from visage.core.service.worker import HOLD
 
 
 class Line:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from visage.core.bulk import WINDOW, Packed, erased_key, plan_of, plan_to_bytes, read_plan
+from visage.core.bulk.outcomes import names_in, without
+from visage.core.bulk.plan import WINDOW, Packed, erased_key, plan_of, plan_to_bytes, read_plan
 from visage.core.errors import StorageError
-from visage.core.outcomes import names_in, without
 from visage.core.tickets import Part, Ticket, ticket_from_text, ticket_to_text
 from visage.core.values import EnrollOptions, Job, JobKind
 from visage.objects.store import open_store

@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from visage.core.calibration import calibrate
 from visage.core.cards import EmbedderCard
-from visage.core.cluster import Clusters, thresholds_for
+from visage.core.unknown.cluster import Clusters, thresholds_for
 from visage.core.values import Floats
 
 LINK = 0.7

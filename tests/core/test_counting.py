@@ -11,9 +11,9 @@ from werkzeug.serving import WSGIRequestHandler
 
 from tests.aws.moto_server import aws_server
 from tests.objects.places import make_bucket
-from visage.core.counting import PAGE, PIECE, CountingObjects, Tally, add_took
+from visage.core.cost.counting import PAGE, PIECE, CountingObjects, Tally, add_took
 from visage.core.errors import NoObjectError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 from visage.objects.store import open_store
 
 KINDS = ("puts", "gets", "lists", "deletes")

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from visage.core.dispatch import AHEAD, Dispatch, Errand, task_from_json, task_to_json
-from visage.core.settling import STILL, Settling
-from visage.core.unfinished import by_folder
-from visage.core.uploads import Ask, Task
-from visage.core.values import Stored, Upload
+from visage.core.ports.objects import Stored
+from visage.core.serverless.dispatch import AHEAD, Dispatch, Errand, task_from_json, task_to_json
+from visage.core.serverless.settling import STILL, Settling
+from visage.core.serverless.unfinished import by_folder
+from visage.core.serverless.uploads import Ask, Task, Upload
 
 
 def split(key: str, version: str = "v-1") -> tuple[Task, str, str]:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.core.benches import bench, is_empty, result
 from tests.core.service_fakes import Bench, NamedPictures, Service, enroll_both, make_kit, soon
-from visage.core.publish import Publisher
-from visage.core.reception import Asked
-from visage.core.records import forget_failure
+from visage.core.galleries.publish import Publisher
+from visage.core.service.reception import Asked
+from visage.core.service.records import forget_failure
 from visage.core.tickets import Ticket, result_key
 from visage.core.values import EnrolledFace, Job, JobKind
 from visage.sqlite.gallery import SqliteGallery

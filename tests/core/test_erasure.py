@@ -20,14 +20,15 @@ from tests.core.benches import Gate, bench
 from tests.core.service_fakes import Bench, NamedPictures, Service, asked, enroll_both, find, make_kit, soon
 from tests.fakes import CARD
 from visage.core.amend import BEFORE, amend, rewrite
-from visage.core.erasure import Erased, Eraser
 from visage.core.errors import NoFaceError, NoPersonError, StorageError
-from visage.core.inbox import Inbox
-from visage.core.keeper import Keeper, Kept
-from visage.core.ports import Gallery, Objects
-from visage.core.reception import Asked
-from visage.core.strangers import Strangers
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Objects
+from visage.core.service.erasure import Erased, Eraser
+from visage.core.service.keeper import Keeper, Kept
+from visage.core.service.reception import Asked
 from visage.core.tickets import Ticket, result_key, ticket_key
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.strangers import Strangers
 from visage.core.values import Job, JobKind
 from visage.objects.folder import FolderObjects
 from visage.sqlite.gallery import SqliteGallery

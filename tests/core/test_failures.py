@@ -9,9 +9,9 @@ import pytest
 from tests.core.schedules import INPUTS, STAGE, Lambda, film
 from tests.core.service_fakes import enroll_both
 from visage.core.errors import MessageError
-from visage.core.failures import give_up, is_failure, tasks_of_failure
-from visage.core.staging import answer_key, folder_of, frame_key, manifest_key, plan_key
-from visage.core.uploads import Ask, tasks_of_event
+from visage.core.serverless.failures import give_up, is_failure, tasks_of_failure
+from visage.core.serverless.staging import answer_key, folder_of, frame_key, manifest_key, plan_key
+from visage.core.serverless.uploads import Ask, tasks_of_event
 
 CLIP = ["ada"] * 8 + ["bo"] * 6  # every second frame is looked at: chunks of three, the last of one
 

@@ -9,10 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visage.core.change import Change, ChangeKind
 from visage.core.errors import MessageError, NoPersonError, StorageError
-from visage.core.history import History
-from visage.core.steps import Added, Denied, Elsewhere, Hid, Moved, Pending, Renamed, Step, step_from_json, step_to_json
+from visage.core.journal.change import Change, ChangeKind
+from visage.core.journal.history import History
+from visage.core.journal.steps import (
+    Added,
+    Denied,
+    Elsewhere,
+    Hid,
+    Moved,
+    Pending,
+    Renamed,
+    Step,
+    step_from_json,
+    step_to_json,
+)
 from visage.core.values import EnrolledFace, Person, Quality
 from visage.objects.folder import FolderObjects
 from visage.sqlite.gallery import SqliteGallery

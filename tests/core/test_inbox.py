@@ -15,12 +15,13 @@ from tests.fakes import CARD, match, quality
 from tests.postgres.server import server  # noqa: F401 - a fixture
 from visage.core.amend import BEFORE
 from visage.core.errors import NoFaceError, NoPersonError, OtherModelError, StorageError, UsageError
-from visage.core.inbox import Inbox
-from visage.core.naming import ENROLLED
-from visage.core.ports import Gallery
-from visage.core.somebody import Cluster
-from visage.core.unknown import State, crop_key, faces_key, forget_named, haul_from_bytes, naming_key
-from visage.core.values import EnrolledFace, Stored
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Stored
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.kept import State, crop_key, faces_key, forget_named, haul_from_bytes, naming_key
+from visage.core.unknown.naming import ENROLLED
+from visage.core.unknown.somebody import Cluster
+from visage.core.values import EnrolledFace
 from visage.objects.folder import FolderObjects
 
 ADA, BO, CY = somebody(1), somebody(2), somebody(3)

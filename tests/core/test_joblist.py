@@ -10,7 +10,7 @@ import pytest
 from tests.core.benches import bench, result
 from tests.core.service_fakes import Line, Service, WatchedObjects, asked, enroll_both
 from visage.core.errors import StorageError
-from visage.core.joblist import JobList
+from visage.core.service.joblist import JobList
 from visage.core.tickets import INDEX, Ticket, index_key, progress_key, result_key, ticket_from_text, ticket_key
 from visage.core.values import Job, JobKind
 

@@ -23,7 +23,7 @@ from visage.core.errors import (
 )
 from visage.core.jobs import perform
 from visage.core.kit import Kit
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import EnrollOptions, Face, Frame, Job, JobKind, MatchOptions, Media, Pixels, Sampling, Sighting
 from visage.core.wire import answer_to_json
 from visage.sqlite.gallery import SqliteGallery

@@ -12,10 +12,10 @@ import pytest
 from tests.core.benches import bench, names, result
 from tests.core.service_fakes import Bench, Service, WatchedObjects, asked, soon
 from visage.core.errors import GalleryError
-from visage.core.keeper import Keeper, Kept
-from visage.core.records import Records
-from visage.core.strangers import Strangers
-from visage.core.unknown import Haul, State, decided, faces_key, haul_from_bytes, haul_to_bytes
+from visage.core.service.keeper import Keeper, Kept
+from visage.core.service.records import Records
+from visage.core.unknown.kept import Haul, State, decided, faces_key, haul_from_bytes, haul_to_bytes
+from visage.core.unknown.strangers import Strangers
 from visage.core.values import JobKind
 from visage.objects.folder import FolderObjects
 from visage.sqlite.gallery import SqliteGallery

@@ -14,8 +14,8 @@ import pytest
 
 import visage
 from visage.core.errors import NoKeyError, StorageError, UsageError
-from visage.core.keyring import FRESH, KEYS, Account, Keyring, Role
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
+from visage.core.service.keyring import FRESH, KEYS, Account, Keyring, Role
 from visage.objects.store import open_store
 
 
@@ -234,7 +234,7 @@ def test_threads_share_a_keyring(keyring: Keyring) -> None:
 
 CREATE = """
 import secrets, sys, time
-from visage.core.keyring import Keyring, Role
+from visage.core.service.keyring import Keyring, Role
 from visage.objects.store import open_store
 keyring = Keyring(open_store(sys.argv[1]), now=time.time, new_secret=lambda: secrets.token_urlsafe(32))
 for number in range(10):

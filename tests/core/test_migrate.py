@@ -9,9 +9,9 @@ import pytest
 from tests.fakes import FakeEmbedder
 from visage import Engine, EnrollOptions, Person, StorageError, VisageError, load_settings, open_engine
 from visage.core.errors import GalleryError, OtherModelError
+from visage.core.galleries.migrate import migrate
 from visage.core.kit import Kit
-from visage.core.migrate import migrate
-from visage.core.ports import Embedder
+from visage.core.ports.nets import Embedder
 from visage.core.values import Embeddings, EnrolledFace, Pixels
 
 

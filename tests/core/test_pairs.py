@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visage.core.accuracy.pairs import Pair, Picture, parse_pairs, pictures
 from visage.core.errors import UsageError
-from visage.core.pairs import Pair, Picture, parse_pairs, pictures
 
 TWO_FOLDS = """2\t1
 Ada_Lovelace\t1\t4

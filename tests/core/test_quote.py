@@ -12,17 +12,17 @@ from av.video.stream import VideoStream
 
 from tests.core.service_fakes import make_kit
 from tests.fakes import FakeDecoder, picture
-from visage.core.chunks import Asking, Reading, Recognizer
-from visage.core.counting import CountingObjects, Tally
-from visage.core.cutting import Cutting
+from visage.core.cost.counting import CountingObjects, Tally
+from visage.core.cost.footage import Footage, wanted
+from visage.core.cost.prices import US_EAST_1, Architecture, dollars
+from visage.core.cost.speeds import MEASURED
 from visage.core.every import parse_every
-from visage.core.footage import Footage, wanted
-from visage.core.ports import Objects
-from visage.core.prices import US_EAST_1, Architecture, dollars
-from visage.core.quote import Form, Terms, quote
-from visage.core.speeds import MEASURED
-from visage.core.splitting import Splitter, Stores, Surroundings
-from visage.core.uploads import Ask, ask_of_stage, upload_of
+from visage.core.ports.objects import Objects
+from visage.core.serverless.chunks import Asking, Reading, Recognizer
+from visage.core.serverless.cutting import Cutting
+from visage.core.serverless.quote import Form, Terms, quote
+from visage.core.serverless.splitting import Splitter, Stores, Surroundings
+from visage.core.serverless.uploads import Ask, ask_of_stage, upload_of
 from visage.core.values import MatchOptions, Sampling
 from visage.media.sampling import Sampler
 from visage.objects.store import open_store

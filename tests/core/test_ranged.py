@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visage.core.errors import NoObjectError, StorageError
-from visage.core.ranged import RangedFile
+from visage.core.serverless.ranged import RangedFile
 from visage.objects.folder import FolderObjects
 
 KEY = "clips/a b.mp4"

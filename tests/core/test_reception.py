@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.core.service_fakes import Line, Service, asked, soon
-from visage.core import reception as module
 from visage.core.errors import StorageError, UsageError
-from visage.core.reception import Asked, Reception
+from visage.core.service import reception as module
+from visage.core.service.reception import Asked, Reception
 from visage.core.tickets import (
     Ticket,
     index_key,

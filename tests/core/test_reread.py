@@ -9,7 +9,7 @@ from tests.fakes import sighting
 from visage.core.answers import Answer, Models
 from visage.core.errors import MessageError
 from visage.core.match import Rule
-from visage.core.reread import answer_from_json
+from visage.core.serverless.reread import answer_from_json
 from visage.core.track import appearances
 from visage.core.values import JobKind, Media, Sampling
 from visage.core.wire import answer_to_json

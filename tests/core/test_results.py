@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visage.core.errors import FaultError, StorageError, UnreadableError
-from visage.core.ports import Objects
-from visage.core.results import done, failed, json_key, keep, level, result_name, standing, text_key, text_of
-from visage.core.values import Upload
+from visage.core.ports.objects import Objects
+from visage.core.serverless.results import done, failed, json_key, keep, level, result_name, standing, text_key, text_of
+from visage.core.serverless.uploads import Upload
 from visage.objects.store import open_store
 
 KEY = "holiday/clip.mp4"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visage.core.scaling import Memory, Reading, Rule, decide
+from visage.core.service.scaling import Memory, Reading, Rule, decide
 
 RULE = Rule(most=20, latency=2.0, quiet=300.0, service=0.1, start=1.0, hold=12)
 

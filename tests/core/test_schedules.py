@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.schedules import Lambda
 from tests.core.service_fakes import enroll_both
-from visage.core.results import json_key, text_key
+from visage.core.serverless.results import json_key, text_key
 
 SCHEDULES = 1000
 KEYS = ("clip.mp4", "a b/clip+1.mov", "pictures/é 100%.mp4")

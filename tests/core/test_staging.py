@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from visage.core.errors import MessageError, UsageError
 from visage.core.every import parse_every
-from visage.core.staging import (
+from visage.core.serverless.staging import (
     Manifest,
     Plan,
     Rest,
@@ -28,8 +28,8 @@ from visage.core.staging import (
     segment_key,
     to_bytes,
 )
-from visage.core.uploads import Ask, ask_of_stage, upload_of
-from visage.core.values import Media, Place, Upload
+from visage.core.serverless.uploads import Ask, Upload, ask_of_stage, upload_of
+from visage.core.values import Media, Place
 from visage.objects.keys import check_key
 
 NUMBERS = st.integers(1, 2_000_000)

@@ -12,9 +12,9 @@ import pytest
 
 from tests.fakes import face, match, picture, quality
 from visage.core.errors import StorageError
-from visage.core.strangers import MOST, OF_ONE, Gatherer, Strangers
 from visage.core.tickets import Ticket
-from visage.core.unknown import Haul, State, crop_key, decided, faces_key, haul_from_bytes, haul_to_bytes
+from visage.core.unknown.kept import Haul, State, crop_key, decided, faces_key, haul_from_bytes, haul_to_bytes
+from visage.core.unknown.strangers import MOST, OF_ONE, Gatherer, Strangers
 from visage.core.values import Floats, Frame, Job, JobKind, Media, Pixels, Sighting
 from visage.objects.folder import FolderObjects
 

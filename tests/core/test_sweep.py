@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from visage.core.errors import StorageError
-from visage.core.sweep import sweep
-from visage.core.values import Stored
+from visage.core.ports.objects import Stored
+from visage.core.service.sweep import sweep
 from visage.objects.folder import FolderObjects
 from visage.objects.store import open_store
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.many import BROKEN, Many
-from visage.core import bulk, outcomes, unpacking
-from visage.core.bulk import WINDOW
+from visage.core.bulk import outcomes, unpacking
+from visage.core.bulk import plan as bulk
+from visage.core.bulk.plan import WINDOW
 from visage.core.tickets import Ticket, index_key, result_key, ticket_key
 
 PHOTOS = {f"people/{name}/{number}.jpg": b"a face" for name in ("Ada", "Bo") for number in range(3)}

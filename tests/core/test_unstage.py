@@ -11,14 +11,14 @@ import pytest
 
 from tests.core.schedules import Event, KilledError, Lambda
 from tests.core.service_fakes import enroll_both
-from visage.core.erasure import Erased, Eraser
 from visage.core.errors import StorageError
-from visage.core.ports import Objects
-from visage.core.results import json_key, text_key
-from visage.core.staging import erased_key
-from visage.core.struck import KEPT, Note, drop_notes, note, notes_in, speaks_of
-from visage.core.unstage import Stage
-from visage.core.uploads import Ask, ask_of_stage
+from visage.core.ports.objects import Objects
+from visage.core.serverless.results import json_key, text_key
+from visage.core.serverless.staging import erased_key
+from visage.core.serverless.struck import KEPT, Note, drop_notes, note, notes_in, speaks_of
+from visage.core.serverless.unstage import Stage
+from visage.core.serverless.uploads import Ask, ask_of_stage
+from visage.core.service.erasure import Erased, Eraser
 from visage.objects.store import open_store
 
 SEEDS = 60
@@ -227,7 +227,7 @@ def test_whoever_dies_before_striking_out_leaves_it_to_others(
         raise KilledError
 
     if settled:  # whoever comes now had looked before whether there is an answer
-        monkeypatch.setattr("visage.core.chunks.is_done", lambda *_: False)
+        monkeypatch.setattr("visage.core.serverless.chunks.is_done", lambda *_: False)
     monkeypatch.setattr(stage, "create", late)
     with pytest.raises(KilledError):
         world._invoke(chunk.body)
@@ -244,7 +244,7 @@ def test_an_answer_that_was_left_behind_is_not_folded_as_it_is(world: Lambda, mo
     ids = ids_of(world)
     world.upload("clip.mp4", BOTH)
     do(world, asks_for(None))
-    monkeypatch.setattr("visage.core.chunks.strike_erased", lambda *_: None)
+    monkeypatch.setattr("visage.core.serverless.chunks.strike_erased", lambda *_: None)
     do(world, asks_for(Ask.CHUNK), 2)
     note(world.stores.stage, Note("default", "", ids, 0.0))
     do(world, asks_for(Ask.CHUNK))

@@ -10,8 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visage.core.errors import MessageError
-from visage.core.uploads import PICTURE_SUFFIXES, Ask, Task, ask_of_stage, is_later, tasks_of_event, upload_of
-from visage.core.values import Upload
+from visage.core.serverless.uploads import (
+    PICTURE_SUFFIXES,
+    Ask,
+    Task,
+    Upload,
+    ask_of_stage,
+    is_later,
+    tasks_of_event,
+    upload_of,
+)
 
 INPUTS, STAGE = "acme-input", "acme-stage-1"
 

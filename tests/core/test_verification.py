@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visage.core.errors import UsageError
-from visage.core.verification import (
+from visage.core.accuracy.verification import (
     accuracy,
     best_threshold,
     equal_error_rate,
@@ -21,6 +20,7 @@ from visage.core.verification import (
     verify_with_training,
     wilson,
 )
+from visage.core.errors import UsageError
 
 Pairs = tuple[np.ndarray, np.ndarray]
 

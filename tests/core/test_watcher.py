@@ -10,14 +10,14 @@ import pytest
 
 from tests.core.schedules import KilledError, Lambda, film
 from tests.core.service_fakes import enroll_both
-from visage.core.dispatch import Dispatch, Errand
 from visage.core.errors import StorageError, VisageError
-from visage.core.failures import give_up
-from visage.core.settling import STILL
-from visage.core.splitting import Stores
-from visage.core.uploads import Ask
-from visage.core.values import Stored
-from visage.core.watcher import Surroundings, Watcher
+from visage.core.ports.objects import Stored
+from visage.core.serverless.dispatch import Dispatch, Errand
+from visage.core.serverless.failures import give_up
+from visage.core.serverless.settling import STILL
+from visage.core.serverless.splitting import Stores
+from visage.core.serverless.uploads import Ask
+from visage.core.serverless.watcher import Surroundings, Watcher
 from visage.objects.folder import FolderObjects
 
 ADA = ["ada"] * 14  # every second frame is looked at: chunks of three, the last of one

@@ -10,9 +10,9 @@ import pytest
 from tests.core.benches import Gate, bench, is_empty, keys, names, result
 from tests.core.service_fakes import Bench, Service, asked, find, soon
 from tests.fakes import FakeEmbedder
-from visage.core import worker
-from visage.core.reception import Asked
-from visage.core.records import WORKERS
+from visage.core.service import worker
+from visage.core.service.reception import Asked
+from visage.core.service.records import WORKERS
 from visage.core.tickets import result_key, result_to_bytes
 from visage.core.values import Embeddings, Face, Job, JobKind, Pixels
 
@@ -218,7 +218,7 @@ def test_nobody_waits_for_the_end_of_a_video(service: Service, monkeypatch: pyte
 
 def test_no_more_is_decoded_than_fits(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture is 120,000 pixels; what waits for the networks is at most one more than the limit allows."""
-    monkeypatch.setattr("visage.core.intake.PIXELS", 250_000)
+    monkeypatch.setattr("visage.core.service.intake.PIXELS", 250_000)
     gate, opened = Gate(), list[str]()
     tickets = [service.reception.submit(asked("ada")) for _ in range(10)]
     with bench(service, find=gate, opened=opened.append).working():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.benches import LEASE, Gate, bench, is_empty, keys, lease, names, result
 from tests.core.service_fakes import Service, asked, soon
-from visage.core import worker
+from visage.core.service import worker
 from visage.core.tickets import ticket_from_text, ticket_to_text, try_key
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,10 @@ import pytest
 
 from tests.core.benches import LEASE, Gate, bench, is_empty, names, result
 from tests.core.service_fakes import Service, asked, find, soon
-from visage.core import outbox, worker
+from visage.core.ports.queue import Delivery
+from visage.core.service import outbox, worker
 from visage.core.tickets import ticket_from_text
-from visage.core.values import Delivery, Face, Pixels
+from visage.core.values import Face, Pixels
 
 
 def test_a_fault_of_ours_is_answered_and_logged(service: Service) -> None:

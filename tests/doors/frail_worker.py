@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from visage import load_settings, open_engine
-from visage.core.ports import Clip, Decoder
+from visage.core.ports.media import Clip, Decoder
+from visage.core.service.worker import Places, Worker
 from visage.core.stored import StoreDecoder
 from visage.core.values import Sampling
-from visage.core.worker import Places, Worker
 from visage.processes.station import PipeStation
 from visage.wiring import open_objects, open_queue, open_replies
 
@@ -17,7 +17,7 @@ DEADLY = b"a file that ends who opens it"
 
 
 class FrailDecoder:
-    """`core.ports.Decoder` for keys of the input store."""
+    """`core.ports.media.Decoder` for keys of the input store."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._inputs = open_objects(load_settings().inputs_url)

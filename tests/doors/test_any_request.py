@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.doors.service import site_in
 from tests.web.fakes import open_tier
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.wiring import open_keyring
 
 # For each operation. More find little more, and the whole run of tests is to stay short.

@@ -16,7 +16,7 @@ from tests.core.many import zipped
 from tests.doors.service import LONG, Service, Site, site_in
 from tests.processes.workers import soon
 from visage import Engine
-from visage.core.bulk import WINDOW
+from visage.core.bulk.plan import WINDOW
 from visage.wiring import open_gallery, open_objects, open_queue
 
 PHOTOS = {"Barack Obama": ("obama.jpg", "obama2.jpg", "obama3.jpg"), "Joe Biden": ("biden.jpg",)}

@@ -17,9 +17,9 @@ from tests.core.test_erasure import to_enroll
 from tests.doors.conftest import ROOT, Visage
 from visage import load_settings
 from visage.apps.stages import remember
-from visage.core.results import json_key
-from visage.core.staging import erased_key
-from visage.core.struck import notes_in
+from visage.core.serverless.results import json_key
+from visage.core.serverless.staging import erased_key
+from visage.core.serverless.struck import notes_in
 from visage.objects.folder import FolderObjects
 from visage.settings import Settings
 

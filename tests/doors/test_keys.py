@@ -9,7 +9,7 @@ import pytest
 from tests.doors.conftest import Done, Visage
 from tests.doors.schemas import SCHEMAS
 from visage.core.errors import NoKeyError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.settings import load_settings
 from visage.wiring import open_keyring
 

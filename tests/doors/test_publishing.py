@@ -12,7 +12,7 @@ import pytest
 from visage import load_settings
 from visage.apps.publishing import publishing
 from visage.core.errors import StorageError, UsageError, VisageError
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import EnrolledFace, Quality
 from visage.settings import Settings
 from visage.wiring import open_gallery

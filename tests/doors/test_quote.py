@@ -9,7 +9,7 @@ from tests.doors.bad_files import film
 from tests.doors.conftest import Visage
 from tests.doors.schemas import SCHEMAS
 from tests.fakes import picture
-from visage.core.prices import US_EAST_1
+from visage.core.cost.prices import US_EAST_1
 
 
 @pytest.fixture

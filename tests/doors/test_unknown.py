@@ -15,7 +15,7 @@ from tests.doors.conftest import Visage
 from tests.doors.service import LONG, Service, Site, site_in
 from tests.postgres.server import server  # noqa: F401 - a fixture
 from tests.processes.workers import soon
-from visage.core.unknown import crop_key, faces_key
+from visage.core.unknown.kept import crop_key, faces_key
 from visage.sqlite.gallery import SqliteGallery
 from visage.wiring import open_objects
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.doors.conftest import COMMAND, Visage
 from tests.web.fakes import answer, form
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.core.tickets import result_key, result_of, result_to_bytes, ticket_from_text
 from visage.settings import Settings, load_settings
 from visage.wiring import open_keyring, open_objects, open_queue, open_replies

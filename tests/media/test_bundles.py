@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from visage.core.bulk import Packed
+from visage.core.bulk.plan import Packed
 from visage.core.errors import InputError, NotFoundError, StorageError, TooLargeError, UnreadableError, UsageError
 from visage.media import archive, packed
 from visage.media.bundles import FileBundles

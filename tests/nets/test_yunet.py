@@ -10,7 +10,7 @@ from PIL import Image
 
 from visage import Engine, load_settings
 from visage.core.boxes import iou
-from visage.core.ports import Detector
+from visage.core.ports.nets import Detector
 from visage.core.values import Face, Pixels
 from visage.wiring import make_detector, open_runtime
 

@@ -15,7 +15,7 @@ from tests.serverless.buckets import RESOURCES, Buckets, Event
 from tests.serverless.conftest import ROOT
 from tests.serverless.runtime import Function, FunctionError, Runtime
 from visage import load_settings, open_engine
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.wiring import open_publisher
 
 SPLITTING, RECOGNITION = RESOURCES

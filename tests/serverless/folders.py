@@ -8,8 +8,7 @@ from typing import Any
 
 from visage import load_settings
 from visage.apps.functions import Functions
-from visage.core.uploads import Ask, Task, ask_of_stage
-from visage.core.values import Upload
+from visage.core.serverless.uploads import Ask, Task, Upload, ask_of_stage
 from visage.wiring import open_objects
 
 _orders = itertools.count(1)

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.templates import Stack, rights_of
-from visage.core.results import json_key, text_key
-from visage.core.staging import (
+from visage.core.serverless.results import json_key, text_key
+from visage.core.serverless.staging import (
     answer_key,
     folder_of,
     frame_key,
@@ -18,7 +18,7 @@ from visage.core.staging import (
     rest_key,
     segment_key,
 )
-from visage.core.uploads import CHUNK, PICTURE_SUFFIXES, PICTURES, REST, Ask, ask_of_stage, upload_of
+from visage.core.serverless.uploads import CHUNK, PICTURE_SUFFIXES, PICTURES, REST, Ask, ask_of_stage, upload_of
 
 SPLITTING, RECOGNITION = "video-splitting", "face-recognition"
 DOES = {Ask.CHUNK: RECOGNITION, Ask.PICTURE: RECOGNITION, Ask.REST: SPLITTING, None: None}

@@ -7,7 +7,7 @@ from typing import Any
 from tests.readmes import check_links, check_visage, typed_in
 from tests.serverless.conftest import GIVEN, ROOT
 from tests.templates import Stack
-from visage.core.uploads import PICTURE_SUFFIXES
+from visage.core.serverless.uploads import PICTURE_SUFFIXES
 from visage.settings import Settings
 
 FOLDER = ROOT / "serverless"

@@ -13,7 +13,7 @@ import pytest
 from tests.aws.moto_server import aws_server
 from tests.templates import Stack, rights_of
 from visage.core.errors import StorageError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 from visage.wiring import open_objects
 
 ACCOUNT = "eu-west-1:123456789012"

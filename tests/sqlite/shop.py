@@ -10,7 +10,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from visage.core.errors import StorageError
-from visage.core.publish import Publisher
+from visage.core.galleries.publish import Publisher
 from visage.core.values import Embeddings, EnrolledFace, Floats, Quality
 from visage.objects.bucket import BucketObjects
 from visage.sqlite.gallery import SqliteGallery

@@ -14,9 +14,9 @@ from tests.sqlite.old_gallery import IDS, columns, old_copy, old_gallery, schema
 from tests.sqlite.shop import KEY, face, probes
 from tests.sqlite.test_gallery_file import child
 from visage.core.errors import GalleryError
-from visage.core.ports import Gallery
-from visage.core.publish import Publisher
-from visage.core.transfer import Copied, copy_collection
+from visage.core.galleries.publish import Publisher
+from visage.core.galleries.transfer import Copied, copy_collection
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Person
 from visage.objects.bucket import BucketObjects
 from visage.sqlite.gallery import SqliteGallery

@@ -11,8 +11,8 @@ import pytest
 
 from tests.sqlite.shop import KEY, Store, face, probes, publisher, store, truth  # noqa: F401 - fixtures
 from visage.core.errors import GalleryError, NoFaceError, NoGalleryError, StorageError
-from visage.core.ports import Gallery
-from visage.core.publish import Publisher
+from visage.core.galleries.publish import Publisher
+from visage.core.ports.gallery import Gallery
 from visage.sqlite.gallery import SqliteGallery
 from visage.sqlite.published import EVERY, GRACE, PublishedGallery
 

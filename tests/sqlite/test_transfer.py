@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from visage.core.errors import OtherModelError
-from visage.core.transfer import Copied, copy_collection, copy_gallery
+from visage.core.galleries.transfer import Copied, copy_collection, copy_gallery
 from visage.core.values import EnrolledFace, Quality
 from visage.sqlite.gallery import SqliteGallery
 

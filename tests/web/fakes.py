@@ -17,19 +17,21 @@ import numpy as np
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.answers import Answer, Models
-from visage.core.audit import Audit
-from visage.core.audit_log import AuditLog
 from visage.core.errors import NoGalleryError, NoObjectError, StorageError, VisageError
-from visage.core.history import History
-from visage.core.keyring import Keyring
+from visage.core.journal.audit import Audit
+from visage.core.journal.audit_log import AuditLog
+from visage.core.journal.history import History
+from visage.core.journal.repeats import Repeats
 from visage.core.match import Rule
-from visage.core.ports import Gallery
-from visage.core.reception import Reception
-from visage.core.repeats import Repeats
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Stored
+from visage.core.ports.queue import DeadLetter, Delivery, Depth
+from visage.core.serverless.unstage import Stage
+from visage.core.service.keyring import Keyring
+from visage.core.service.reception import Reception
 from visage.core.tickets import Ticket, failure_of, input_key, result_key, result_of, result_to_bytes, ticket_from_text
 from visage.core.track import appearances
-from visage.core.unstage import Stage
-from visage.core.values import DeadLetter, Delivery, Depth, Face, JobKind, Match, Media, Quality, Sighting, Stored
+from visage.core.values import Face, JobKind, Match, Media, Quality, Sighting
 from visage.media.bundles import FileBundles
 from visage.web.access import Access
 from visage.web.app import create_app

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.fakes import Tier, open_tier
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web.access import TRIES, WINDOW, Throttle, is_loopback
 from visage.web.problems import Problem
 

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from tests.core.many import zipped
 from tests.web.fakes import Tier, open_tier
-from visage.core.bulk import Packed, Plan, end_key, plan_key, plan_of, plan_to_bytes
+from visage.core.bulk.plan import Packed, Plan, end_key, plan_key, plan_of, plan_to_bytes
 from visage.core.errors import GalleryError, UnreadableError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.core.tickets import Ticket, failure_of, progress_key, result_key, result_to_bytes, ticket_key
 from visage.core.values import EnrollOptions, JobKind
 from visage.web.answers import JobState

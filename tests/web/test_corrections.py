@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.doors.bad_files import encoded, film, photo
 from tests.web.whole import Whole, open_whole
-from visage.core.correct import FOLDER, same_face
-from visage.core.keyring import Role
+from visage.core.service.correct import FOLDER, same_face
+from visage.core.service.keyring import Role
 from visage.core.tickets import result_key
 from visage.web.answers import Answered, AnswerOut, JobState, MatchOut, SightingOut
 from visage.web.corrections import Corrected

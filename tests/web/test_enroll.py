@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from tests.web.fakes import Tier, answer, open_tier
 from visage.core.answers import Answer, Enrollment, Outcome
 from visage.core.errors import FaultError, OtherModelError, UnreadableError, VisageError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.core.tickets import Ticket
 from visage.core.values import EnrollOptions, JobKind, Person
 from visage.web.answers import AcceptedJobs, Enrolled

@@ -8,8 +8,8 @@ import pytest
 from tests.core.schedules import Lambda
 from tests.core.service_fakes import enroll_both
 from tests.web.fakes import open_tier
-from visage.core.staging import erased_key
-from visage.core.unstage import Stage
+from visage.core.serverless.staging import erased_key
+from visage.core.serverless.unstage import Stage
 
 
 @pytest.mark.parametrize("what", ["people", "faces"])

@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 from tests.postgres.server import server  # noqa: F401 - a fixture
 from tests.web.fakes import Tier, answer, open_tier
 from visage.core.answers import Answer, Enrollment, Outcome
-from visage.core.keyring import Role
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.service.keyring import Role
 from visage.core.tickets import Ticket
 from visage.core.values import EnrolledFace, Person, Quality
 from visage.postgres.gallery import PostgresGallery

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from tests.web.fakes import Tier, Work, answer, open_tier
 from visage.core.answers import Answer
 from visage.core.errors import UnreadableError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.core.tickets import Ticket, progress_key
 from visage.web.answers import Accepted, JobPage, JobState
 

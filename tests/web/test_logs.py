@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web.fakes import Tier, answer, form
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web.logs import EXTRA, JsonFormatter
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web.fakes import Tier
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web.page import Assets
 from visage.web.pages import POLICY, safe_next
 

@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse
 from tests.postgres.server import Server, server  # noqa: F401 - a fixture
 from tests.web.fakes import Tier, answer, open_tier
 from visage import load_settings, open_engine
-from visage.core.keyring import Role
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.service.keyring import Role
 from visage.core.values import Embeddings, Match
 from visage.postgres.gallery import PostgresGallery
 from visage.sqlite.gallery import SqliteGallery

@@ -13,7 +13,7 @@ import pytest
 from tests.web.fakes import Tier, answer, form, open_tier
 from tests.web.wire import CLASSIC, post, problem, read, served
 from visage.core.errors import UsageError
-from visage.core.values import Depth
+from visage.core.ports.queue import Depth
 from visage.web.server import Where, open_server
 
 

@@ -17,8 +17,9 @@ from flask.testing import FlaskClient
 from tests.web.fakes import FACTS, QUALITY, Tier, open_tier
 from visage.apps.checkup import check_disk, check_models, check_people, facts_of
 from visage.core.errors import StorageError
-from visage.core.keyring import Key, Role
-from visage.core.values import DeadLetter, Depth, EnrolledFace
+from visage.core.ports.queue import DeadLetter, Depth
+from visage.core.service.keyring import Key, Role
+from visage.core.values import EnrolledFace
 from visage.settings import load_settings
 from visage.web.facts import Facts, Finding, Level
 from visage.web.remembered import Remembered

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.web.fakes import MemoryObjects, MemoryQueue, Tier, answer, form, open_tier
 from visage.core.errors import NoPersonError, VisageError
-from visage.core.values import Depth
+from visage.core.ports.queue import Depth
 from visage.web.load import FLEET_KEY, Load
 from visage.web.problems import STATUSES, problem_for
 from visage.web.uploads import MAX_PARTS

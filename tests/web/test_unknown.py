@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from tests.doors.bad_files import encoded, film, photo
 from tests.processes.workers import soon
 from tests.web.whole import Whole, open_whole
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web.answers import JobState
 from visage.web.unknown_types import FaceCount, NamedOut, UnknownOut, UnknownPage, WholeUnknown
 

@@ -17,13 +17,14 @@ from flask_openapi3.openapi import OpenAPI
 from tests.web.fakes import FACTS
 from visage import load_settings
 from visage.apps.journaling import open_journal
-from visage.core.inbox import Inbox
-from visage.core.keyring import Keyring
-from visage.core.outcomes import Outcomes
-from visage.core.ports import Gallery, Objects
-from visage.core.reception import Reception
+from visage.core.bulk.outcomes import Outcomes
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Objects
+from visage.core.service.keyring import Keyring
+from visage.core.service.reception import Reception
+from visage.core.service.worker import Places, Worker
 from visage.core.stored import StoreDecoder
-from visage.core.worker import Places, Worker
+from visage.core.unknown.inbox import Inbox
 from visage.processes.station import LoneStation
 from visage.settings import Settings
 from visage.web.access import Access

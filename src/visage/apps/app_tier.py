@@ -6,10 +6,10 @@ import uuid
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from visage.core.ports import Station
+from visage.core.bulk.unpacking import Unpacking
+from visage.core.ports.fleet import Station
+from visage.core.service.worker import Places, Worker
 from visage.core.stored import StoreDecoder
-from visage.core.unpacking import Unpacking
-from visage.core.worker import Places, Worker
 from visage.settings import Settings
 from visage.web.logs import EXTRA
 from visage.wiring import open_bundles, open_engine, open_objects, open_queue, open_replies

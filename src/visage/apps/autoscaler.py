@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
-from visage.core.autoscale import Autoscaler, Decision
 from visage.core.errors import FleetError, StorageError
-from visage.core.scaling import Rule
+from visage.core.service.autoscale import Autoscaler, Decision
+from visage.core.service.scaling import Rule
 from visage.settings import Settings
 from visage.web.logs import EXTRA
 from visage.wiring import open_fleet, open_objects, open_queue

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from visage.core.advice import advise
 from visage.core.errors import VisageError
-from visage.core.keyring import Keyring
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.service.keyring import Keyring
 from visage.settings import Settings
 from visage.web.facts import Facts, Finding, Level, ModelState
 from visage.wiring import detector_card, embedder_card, embedder_cards, installed_models, model_cards

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from contextlib import ExitStack, closing
 
 from visage.apps.stages import stages
-from visage.core.deleting import delete_job
-from visage.core.erasure import Erased, Eraser
-from visage.core.history import History
-from visage.core.ports import Gallery, Objects
-from visage.core.repeats import Repeats
-from visage.core.unknown import forget_named, forget_of_job
+from visage.core.journal.history import History
+from visage.core.journal.repeats import Repeats
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Objects
+from visage.core.service.deleting import delete_job
+from visage.core.service.erasure import Erased, Eraser
+from visage.core.unknown.kept import forget_named, forget_of_job
 from visage.core.values import Person
 from visage.settings import Settings
 from visage.wiring import open_objects, open_queue_if_there
@@ -43,7 +44,7 @@ def erase(settings: Settings, gallery: Gallery, person: Person) -> Erased:
 
 
 class _Unknowns:
-    """`core.deleting.Unknowns` with nothing in memory."""
+    """`core.service.deleting.Unknowns` with nothing in memory."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -9,15 +9,15 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from visage.core.chunks import Asking, Reading, Recognizer
-from visage.core.cutting import Cutting
+from visage.core.cost.prices import Architecture
 from visage.core.engine import Engine
 from visage.core.errors import MessageError, UsageError, VisageError
 from visage.core.every import parse_every
-from visage.core.failures import give_up, is_failure, tasks_of_failure
-from visage.core.prices import Architecture
-from visage.core.splitting import Splitter, Stores, Surroundings
-from visage.core.uploads import Ask, Task, tasks_of_event
+from visage.core.serverless.chunks import Asking, Reading, Recognizer
+from visage.core.serverless.cutting import Cutting
+from visage.core.serverless.failures import give_up, is_failure, tasks_of_failure
+from visage.core.serverless.splitting import Splitter, Stores, Surroundings
+from visage.core.serverless.uploads import Ask, Task, tasks_of_event
 from visage.core.values import MatchOptions
 from visage.settings import Settings
 from visage.web.logs import EXTRA

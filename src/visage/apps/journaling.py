@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from visage.core.audit import Audit
-from visage.core.audit_log import AuditLog
-from visage.core.history import History
-from visage.core.outcomes import Outcomes
-from visage.core.ports import Gallery
-from visage.core.reception import Reception
-from visage.core.repeats import Repeats
+from visage.core.bulk.outcomes import Outcomes
+from visage.core.journal.audit import Audit
+from visage.core.journal.audit_log import AuditLog
+from visage.core.journal.history import History
+from visage.core.journal.repeats import Repeats
+from visage.core.ports.gallery import Gallery
+from visage.core.service.reception import Reception
 from visage.core.values import JobKind
 from visage.settings import Settings
 from visage.web.journal import Journal

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from visage.core.errors import StorageError, VisageError
-from visage.core.ports import Gallery
-from visage.core.publish import Publisher
+from visage.core.galleries.publish import Publisher
+from visage.core.ports.gallery import Gallery
 from visage.settings import Settings
 from visage.wiring import open_publisher
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from visage.core.names import lookup_name
-from visage.core.ports import Gallery
-from visage.core.struck import drop_notes
-from visage.core.unstage import Stage
+from visage.core.ports.gallery import Gallery
+from visage.core.serverless.struck import drop_notes
+from visage.core.serverless.unstage import Stage
 from visage.settings import Settings
 from visage.wiring import is_missing, open_objects
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from visage.core.inbox import Inbox
-from visage.core.ports import Gallery
-from visage.core.unknown import keys_in
+from visage.core.ports.gallery import Gallery
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.kept import keys_in
 from visage.settings import Settings
 from visage.wiring import embedder_card, open_objects
 

@@ -7,8 +7,8 @@ import time
 from contextlib import closing
 
 from visage.apps.functions import Functions
-from visage.core.dispatch import task_from_json
 from visage.core.errors import VisageError
+from visage.core.serverless.dispatch import task_from_json
 from visage.settings import load_settings
 from visage.wiring import open_seat
 

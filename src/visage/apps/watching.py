@@ -15,10 +15,10 @@ from typing import Any
 
 from visage.apps.functions import Functions
 from visage.apps.stages import remember
-from visage.core.dispatch import Dispatch, Errand, task_to_json
 from visage.core.errors import StorageError, UsageError, VisageError
-from visage.core.splitting import Stores
-from visage.core.watcher import Surroundings, Watcher
+from visage.core.serverless.dispatch import Dispatch, Errand, task_to_json
+from visage.core.serverless.splitting import Stores
+from visage.core.serverless.watcher import Surroundings, Watcher
 from visage.settings import Settings
 from visage.wiring import alone_in, open_arrivals, open_gallery, open_objects, open_pool
 
@@ -52,8 +52,8 @@ class Folders:
 
 @dataclass(frozen=True)
 class Audience:
-    """Whoever looks on. result: told of each result, as core/results.py makes it. trouble: told of what failed, in one
-    line. progress: how many uploads are finished, how many are known, how many chunks wait."""
+    """Whoever looks on. result: told of each result, as core/serverless/results.py makes it. trouble: told of what
+    failed, in one line. progress: how many uploads are finished, how many are known, how many chunks wait."""
 
     result: Callable[[Mapping[str, Any]], None]
     trouble: Callable[[str], None]

@@ -12,13 +12,14 @@ from visage.apps.journaling import open_journal
 from visage.apps.publishing import publishing
 from visage.apps.stages import stages
 from visage.apps.unknown import open_inbox, sweep_unknown
+from visage.core.bulk.outcomes import Outcomes
 from visage.core.errors import UsageError, VisageError
-from visage.core.inbox import Inbox
-from visage.core.keyring import Keyring
-from visage.core.outcomes import Outcomes
-from visage.core.ports import Gallery, Replies
-from visage.core.reception import Reception
-from visage.core.sweep import sweep
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.queue import Replies
+from visage.core.service.keyring import Keyring
+from visage.core.service.reception import Reception
+from visage.core.service.sweep import sweep
+from visage.core.unknown.inbox import Inbox
 from visage.settings import Settings
 from visage.web.access import Access, is_loopback
 from visage.web.app import create_app

@@ -14,7 +14,7 @@ from visage.aws.sqs_client import BATCH, batches, connect, failed, find
 from visage.aws.sqs_dead import DeadLetters
 from visage.core.errors import UsageError
 from visage.core.messages import check_body
-from visage.core.values import DeadLetter, Delivery, Depth
+from visage.core.ports.queue import DeadLetter, Delivery, Depth
 
 _LONGEST = 43_200  # seconds that SQS keeps a message out of sight
 # A poll under way cannot be broken off, so this is how long closing may take. Twenty seconds, the longest that SQS
@@ -32,7 +32,7 @@ class _Held:
 
 
 class SqsQueue:
-    """`core.ports.Queue` in a standard queue. Only the object that received a message may speak of its lease.
+    """`core.ports.queue.Queue` in a standard queue. Only the object that received a message may speak of its lease.
 
     SQS deletes and hides messages also for those who held them once; so this object notes itself when a lease ends, and
     from then on takes it for lost. Waits are in whole seconds, rounded up. Keys are not used.

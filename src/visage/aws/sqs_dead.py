@@ -9,7 +9,7 @@ from typing import Any
 from visage.aws.faults import explained
 from visage.aws.sqs_client import BATCH, batches, find
 from visage.core.errors import UsageError
-from visage.core.values import DeadLetter
+from visage.core.ports.queue import DeadLetter
 
 _LOOKED_AT = 30  # seconds for which a letter is hidden from others while one looks at it
 

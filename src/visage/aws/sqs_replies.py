@@ -24,8 +24,8 @@ _HIDDEN = 43_200
 
 
 class SqsReplies:
-    """`core.ports.Replies`. A mailbox named N is the queue PREFIX-reply-N, and nothing but 32 hexadecimal digits is a
-    name: a message cannot direct an answer to any other queue."""
+    """`core.ports.queue.Replies`. A mailbox named N is the queue PREFIX-reply-N, and nothing but 32 hexadecimal digits
+    is a name: a message cannot direct an answer to any other queue."""
 
     def __init__(self, prefix: str, *, queue: str = "") -> None:
         """queue: the request queue's name or URL; the region may stand in it."""
@@ -86,7 +86,7 @@ class SqsReplies:
 
 
 class SqsMailbox:
-    """`core.ports.Mailbox`: a queue that lives as long as its process."""
+    """`core.ports.queue.Mailbox`: a queue that lives as long as its process."""
 
     def __init__(self, client: Any, prefix: str) -> None:
         self._client = client

@@ -12,7 +12,7 @@ import numpy as np
 
 from visage.core.answers import names_of
 from visage.core.errors import NoObjectError, StorageError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 from visage.core.tickets import result_key, result_to_bytes
 from visage.core.track import appearances, step_of
 from visage.core.values import Face, Match, Media, Quality, Sampling, Sighting

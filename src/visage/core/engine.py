@@ -6,7 +6,8 @@ from typing import Self
 from visage.core.answers import Answer
 from visage.core.jobs import Watcher, perform
 from visage.core.kit import Kit
-from visage.core.ports import Detector, Embedder, Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.nets import Detector, Embedder
 from visage.core.values import EnrollOptions, Job, JobKind, MatchOptions, Sampling
 
 

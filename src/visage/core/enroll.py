@@ -10,7 +10,7 @@ import numpy as np
 from visage.core.answers import Enrollment, Outcome
 from visage.core.errors import NoPersonError
 from visage.core.match import CANDIDATES, is_ruled_out
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.recognize import Probe
 from visage.core.values import Embeddings, EnrolledFace, EnrollOptions, Floats, Frame, Person, Pixels, Quality
 

@@ -16,7 +16,7 @@ from visage.core.kit import Kit
 from visage.core.match import Rule, probabilities, rule_for
 from visage.core.names import check_name
 from visage.core.photos import Lap, Photo, Stopwatch, perform_photos
-from visage.core.ports import Clip
+from visage.core.ports.media import Clip
 from visage.core.recognize import WEAK, Eyes, Finder, Probe, batches, largest, measure, name, probes
 from visage.core.track import appearances, step_of
 from visage.core.values import Face, Frame, Job, JobKind, Media, Sampling, Sighting

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from visage.core.cards import EmbedderCard
-from visage.core.ports import Decoder, Detector, Embedder, Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.media import Decoder
+from visage.core.ports.nets import Detector, Embedder
 from visage.core.values import Pixels
 
 

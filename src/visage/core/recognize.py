@@ -14,7 +14,8 @@ from visage.core.align import crop_faces
 from visage.core.boxes import iou
 from visage.core.cards import EmbedderCard
 from visage.core.match import CANDIDATES, Rule, decide
-from visage.core.ports import Detector, Embedder, Gallery
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.nets import Detector, Embedder
 from visage.core.quality import measure_quality
 from visage.core.values import Embeddings, Face, Floats, Frame, Pixels, Quality, Sighting
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from visage.core.errors import InputError, NoObjectError, NotFoundError
-from visage.core.ports import Clip, Decoder, Objects
+from visage.core.ports.media import Clip, Decoder
+from visage.core.ports.objects import Objects
 from visage.core.values import Frame, Media, Sampling
 
 
@@ -25,7 +26,7 @@ class _Keyed:
 
 
 class StoreDecoder:
-    """`core.ports.Decoder` whose sources are keys of a store; `decoder` reads the files."""
+    """`core.ports.media.Decoder` whose sources are keys of a store; `decoder` reads the files."""
 
     def __init__(self, objects: Objects, decoder: Decoder) -> None:
         self._objects = objects
@@ -33,7 +34,7 @@ class StoreDecoder:
 
     @contextmanager
     def open(self, source: str, sampling: Sampling) -> Iterator[Clip]:
-        """See `core.ports.Decoder`; errors and `media.source` name the key. May raise `StorageError`."""
+        """See `core.ports.media.Decoder`; errors and `media.source` name the key. May raise `StorageError`."""
         try:
             with self._objects.as_file(source) as path:
                 try:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-from visage.core.bulk import Packed
+from visage.core.bulk.plan import Packed
 from visage.core.errors import NotFoundError, TooLargeError, UnreadableError
 from visage.media.limits import Limits, spelled
 from visage.media.packed import BROKEN, copied, is_hidden, printable, problem_of
@@ -28,7 +28,7 @@ _UTF8, _ENCRYPTED = 0x800, 0x1
 
 @contextmanager
 def open_archive(file: str | IO[bytes], source: str, limits: Limits) -> Iterator["Archive"]:
-    """As `core.bulk.Bundles.archive`. limits: of each file."""
+    """As `core.bulk.plan.Bundles.archive`. limits: of each file."""
     try:
         opened = zipfile.ZipFile(_Table(file))
     except BROKEN as error:
@@ -38,7 +38,7 @@ def open_archive(file: str | IO[bytes], source: str, limits: Limits) -> Iterator
 
 
 class Archive:
-    """`core.bulk.Bundle`."""
+    """`core.bulk.plan.Bundle`."""
 
     def __init__(self, opened: zipfile.ZipFile, source: str, limits: Limits) -> None:
         self._opened = opened

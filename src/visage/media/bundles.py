@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from visage.core.bulk import Bundle, Packed
+from visage.core.bulk.plan import Bundle, Packed
 from visage.core.errors import NotFoundError, UsageError
 from visage.media.archive import open_archive
 from visage.media.below import list_below, open_below
@@ -16,7 +16,7 @@ from visage.media.packed import copied, is_hidden, printable, problem_of
 
 
 class FileBundles:
-    """`core.bulk.Bundles` of this machine. root: the folder below which folders may be read; None: there is none.
+    """`core.bulk.plan.Bundles` of this machine. root: the folder below which folders may be read; None: there is none.
     max_bytes: of a photo or video."""
 
     def __init__(self, root: Path | None, max_bytes: int) -> None:
@@ -25,13 +25,13 @@ class FileBundles:
 
     @contextmanager
     def archive(self, file: str | IO[bytes], source: str) -> Iterator[Bundle]:
-        """See `core.bulk.Bundles`."""
+        """See `core.bulk.plan.Bundles`."""
         with open_archive(file, source, self._limits) as opened:
             yield opened
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Bundle]:
-        """See `core.bulk.Bundles`."""
+        """See `core.bulk.plan.Bundles`."""
         if self._root is None:
             raise UsageError("no folder of the server may be read; VISAGE_BULK_FOLDER names one that may")
         yield _Folder(self._root, name, self._limits)

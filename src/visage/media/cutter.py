@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from visage.core.errors import UnreadableError, UsageError
-from visage.core.ports import Clip, Segments
+from visage.core.ports.media import Clip, Segments
 from visage.core.values import Media, Place, Sampling, Segment
 from visage.media.decode import PhotoClip, neither
 from visage.media.kinds import DEMUXERS, HEAD_BYTES, Kind, kind_of
@@ -18,7 +18,7 @@ from visage.media.videos import film_of_file, open_video
 
 
 class FileCutter:
-    """Keeps `core.ports.Cutter`. It may be used from several threads at once, each with files of its own.
+    """Keeps `core.ports.media.Cutter`. It may be used from several threads at once, each with files of its own.
 
     max_bytes, max_pixels, max_seconds, threads: as for `FileDecoder`, and so are frames, errors and what is read on
     which thread.
@@ -35,7 +35,7 @@ class FileCutter:
     def frames(
         self, file: IO[bytes], source: str, size: int, sampling: Sampling, *, after: Place | None = None
     ) -> Iterator[Clip]:
-        """See `core.ports.Cutter`."""
+        """See `core.ports.media.Cutter`."""
         sampler = Sampler(sampling, after)
         kind = self._kind(file, source, size)
         if kind not in DEMUXERS:
@@ -52,7 +52,8 @@ class FileCutter:
     def cut(
         self, file: IO[bytes], source: str, size: int, seconds: float, *, after: Place | None = None
     ) -> Iterator[Segments]:
-        """See `core.ports.Cutter`. Cut earlier than at 256 MB; `TooLargeError` where there is no key frame to cut at.
+        """See `core.ports.media.Cutter`. Cut earlier than at 256 MB; `TooLargeError` where there is no key frame to cut
+        at.
 
         A piece that begins with an open group of pictures carries the group before it, which its first frames need.
         """
@@ -67,7 +68,7 @@ class FileCutter:
 
     @contextmanager
     def segment(self, segment: Segment, media: Media, sampling: Sampling) -> Iterator[Clip]:
-        """See `core.ports.Cutter`."""
+        """See `core.ports.media.Cutter`."""
         sampler = Sampler(sampling, segment.before)
         with open_segment(segment, media, sampler, self._limits, self._threads) as clip:
             yield clip

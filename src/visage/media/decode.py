@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from visage.core.errors import NotFoundError, UnreadableError
-from visage.core.ports import Clip
+from visage.core.ports.media import Clip
 from visage.core.values import Frame, Media, Sampling
 from visage.media.kinds import DEMUXERS, HEAD_BYTES, PHOTO_SUFFIXES, VIDEO_SUFFIXES, Kind, kind_of
 from visage.media.limits import Limits
@@ -42,7 +42,7 @@ class FileDecoder:
 
     @contextmanager
     def open(self, source: str, sampling: Sampling) -> Iterator[Clip]:
-        """See `core.ports.Decoder`; besides its errors, `UsageError` for a sampling that makes no sense.
+        """See `core.ports.media.Decoder`; besides its errors, `UsageError` for a sampling that makes no sense.
 
         A photo is decoded here. Of a video, here its first frame; the others on a thread of their own, a few frames
         ahead of the caller.
@@ -63,7 +63,7 @@ class FileDecoder:
             yield clip
 
     def find(self, folder: str) -> list[str]:
-        """See `core.ports.Decoder`."""
+        """See `core.ports.media.Decoder`."""
         return [str(path) for path in list_media(Path(folder))]
 
 

@@ -7,8 +7,8 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from visage.core.cost.footage import Footage
 from visage.core.errors import UnreadableError
-from visage.core.footage import Footage
 from visage.core.values import Media
 from visage.media.kinds import DEMUXERS, HEAD_BYTES, kind_of
 

@@ -6,8 +6,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from visage.core.accuracy.verification import Roc, Verification
 from visage.core.errors import StorageError
-from visage.core.verification import Roc, Verification
 
 
 def draw_roc(curve: Roc, result: Verification, title: str, path: Path) -> None:

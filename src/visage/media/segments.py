@@ -37,7 +37,7 @@ _AHEAD = 2
 
 
 class VideoSegments:
-    """See `core.ports.Segments`. The first frame is decoded, for `media`; else nothing is."""
+    """See `core.ports.media.Segments`. The first frame is decoded, for `media`; else nothing is."""
 
     def __init__(self, reel: Reel, seconds: float, after: Place | None = None) -> None:
         self._reel = reel
@@ -107,7 +107,7 @@ class VideoSegments:
 
 
 class SegmentClip:
-    """See `core.ports.Cutter.segment`."""
+    """See `core.ports.media.Cutter.segment`."""
 
     def __init__(self, reel: Reel, segment: Segment, media: Media, sampler: Sampler) -> None:
         self.media = media
@@ -120,7 +120,7 @@ class SegmentClip:
         self._frames = ahead(self._wanted(), _AHEAD)
 
     def frames(self) -> Iterator[Frame]:
-        """See `core.ports.Clip`."""
+        """See `core.ports.media.Clip`."""
         return self._frames
 
     def close(self) -> None:

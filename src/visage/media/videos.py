@@ -89,7 +89,7 @@ class VideoClip:
         self._frames = ahead(self._wanted(), depth)
 
     def frames(self) -> Iterator[Frame]:
-        """See `core.ports.Clip`."""
+        """See `core.ports.media.Clip`."""
         return self._frames
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.errors import ModelError, UsageError
-from visage.core.ports import Detector, Embedder
+from visage.core.ports.nets import Detector, Embedder
 from visage.nets.embedder import CPU_BATCH, GPU_BATCH, NetEmbedder
 from visage.nets.library import files_of
 from visage.nets.mtcnn_detector import MtcnnDetector

@@ -26,7 +26,8 @@ Told = Callable[[list[str]], None]
 
 
 class FolderArrivals:
-    """`core.watcher.Arrivals` by the system's own events (inotify and its like), or by looking where there are none.
+    """`core.serverless.watcher.Arrivals` by the system's own events (inotify and its like), or by looking where there
+    are none.
 
     Keys are those of the store that `FolderObjects` makes of the folder. Events are missed of a disk on another
     machine, and when they come faster than the system keeps them.

@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionErr
 from obstore.store import MemoryStore, S3Store
 
 from visage.core.errors import NoObjectError, StorageError
-from visage.core.values import Stored
+from visage.core.ports.objects import Stored
 from visage.objects.bucket_faults import explained, is_beyond
 from visage.objects.faults import explained_file
 from visage.objects.keys import check_key
@@ -26,7 +26,7 @@ _SUFFIX = 16  # characters of a copy's extension, where there are so many
 
 
 class BucketObjects:
-    """`core.ports.Objects` over an obstore store. name: what messages call it.
+    """`core.ports.objects.Objects` over an obstore store. name: what messages call it.
 
     A version is the store's ETag. That of S3 follows from the bytes, so that an object which is put back to what it was
     has its old version again; whoever replaces it loses nothing by that. A process that was forked from one that has

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from visage.core.errors import NoObjectError, StorageError, UsageError
-from visage.core.values import Stored
+from visage.core.ports.objects import Stored
 from visage.objects.faults import explained_file
 from visage.objects.keys import RESERVED, check_key
 from visage.objects.locks import locked
@@ -32,7 +32,7 @@ _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class FolderObjects:
-    """`core.ports.Objects` in a folder on a local disk.
+    """`core.ports.objects.Objects` in a folder on a local disk.
 
     An object is the file at its key's path. It is written as a draft under `.visage`, then renamed into its place under
     a lock that every writer of the key takes, in whatever process; reading takes none. Whoever is killed leaves at most

@@ -10,7 +10,7 @@ RESERVED = ".visage"
 
 
 def check_key(key: str) -> str:
-    """The key itself. Raises `UsageError` for whatever `core.ports.Objects` does not allow."""
+    """The key itself. Raises `UsageError` for whatever `core.ports.objects.Objects` does not allow."""
     if len(key) > LONGEST:
         raise UsageError(f"the key {key[:20]!a}... has {len(key)} characters; {LONGEST} are allowed")
     for part in key.split("/"):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from visage.core.errors import UsageError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 from visage.objects.folder import FolderObjects
 from visage.objects.keys import check_key
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from visage.core.errors import StorageError
-from visage.core.gallery import TableGallery
-from visage.core.tables import Tables
+from visage.core.galleries.gallery import TableGallery
+from visage.core.galleries.tables import Tables
 from visage.postgres.line import Address, Line
 from visage.postgres.rows import PostgresTables
 from visage.postgres.schema import prepare
@@ -15,7 +15,7 @@ _EMPTIED = ("visage.people", "visage.faces", "visage.denials", "visage.crops", "
 
 
 class PostgresGallery(TableGallery):
-    """`core.ports.Gallery` in the schema `visage` of a database; vectors are searched in this process's memory.
+    """`core.ports.gallery.Gallery` in the schema `visage` of a database; vectors are searched in this process's memory.
 
     Any number of threads, processes and machines may use it at once: reading never waits for writing, and who wants to
     write waits `wait` seconds for others before a `StorageError`. It uses two connections. While the database is away

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.tables import Collection, VectorRow, face_of, little_endian
+from visage.core.galleries.tables import Collection, VectorRow, face_of, little_endian
 from visage.core.values import Embeddings, EnrolledFace, Person
 from visage.postgres.line import Db
 
@@ -21,7 +21,7 @@ _ROWS = 8192  # vectors read at a time
 
 
 class PostgresTables:
-    """`core.tables.Tables` as of the transaction that a connection is in."""
+    """`core.galleries.tables.Tables` as of the transaction that a connection is in."""
 
     def __init__(self, db: Db) -> None:
         self._db = db

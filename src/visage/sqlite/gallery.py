@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from visage.core.errors import GalleryError, StorageError, VisageError
-from visage.core.gallery import TableGallery
-from visage.core.tables import Tables
+from visage.core.galleries.gallery import TableGallery
+from visage.core.galleries.tables import Tables
 from visage.sqlite.faults import explained
 from visage.sqlite.rows import SqliteTables
 from visage.sqlite.schema import connect, prepare, wipe
 
 
 class SqliteGallery(TableGallery):
-    """`core.ports.Gallery` in a file that only its owner may read.
+    """`core.ports.gallery.Gallery` in a file that only its owner may read.
 
     Any number of threads and processes may use the file at once: reading never waits for writing, and who wants to
     write waits `wait` seconds for others before a `StorageError`. The file must not lie on a network share.

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from visage.core.errors import GalleryError, NoGalleryError, NoObjectError, PublishedError, StorageError
-from visage.core.gallery import TableGallery
-from visage.core.lookup import page
-from visage.core.ports import Gallery, Objects
-from visage.core.tables import Tables, little_endian
+from visage.core.galleries.gallery import TableGallery
+from visage.core.galleries.lookup import page
+from visage.core.galleries.tables import Tables, little_endian
+from visage.core.galleries.vectors import Vectors
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Objects
 from visage.core.values import EnrolledFace
-from visage.core.vectors import Vectors
 from visage.sqlite.faults import explained
 from visage.sqlite.rows import SqliteTables
 from visage.sqlite.schema import SCHEMA, check, upgrade
@@ -109,8 +110,8 @@ def check_place(path: Path) -> None:
 
 
 class PublishedGallery(TableGallery):
-    """`core.ports.Gallery` for reading, from a copy held in memory: nobody's data touches this machine's disk. A copy
-    of an older schema is brought up to this one there.
+    """`core.ports.gallery.Gallery` for reading, from a copy held in memory: nobody's data touches this machine's disk.
+    A copy of an older schema is brought up to this one there.
 
     A use looks for a newer copy if the last look is `EVERY` seconds ago. Where the store cannot be reached the copy
     is good for `GRACE` seconds after the last look that succeeded; then it is dropped, and every use raises

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from visage.core.errors import UsageError
 from visage.core.messages import check_body
-from visage.core.values import DeadLetter, Delivery, Depth
+from visage.core.ports.queue import DeadLetter, Delivery, Depth
 from visage.sqlite.bell import Bell, ring
 from visage.sqlite.queue_file import QueueFile
 
@@ -71,7 +71,7 @@ class _Seen(NamedTuple):
 
 
 class SqliteQueue:
-    """`core.ports.Queue` in a file that only its owner may read; several queues may lie in it, each with a name.
+    """`core.ports.queue.Queue` in a file that only its owner may read; several queues may lie in it, each with a name.
 
     A lease that ran out may still be extended or done as long as nobody else has taken the message. After a restart of
     the machine all leases are over. The file must not lie on a network share. A message on its way to a receiver that

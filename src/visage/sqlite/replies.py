@@ -26,7 +26,7 @@ _SWEEP = "DELETE FROM mailboxes WHERE name = :name AND refreshed = :refreshed RE
 
 
 class SqliteReplies:
-    """`core.ports.Replies` for the processes that share the queue's file. Not between containers."""
+    """`core.ports.queue.Replies` for the processes that share the queue's file. Not between containers."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: seconds, the same in all processes, never set."""
@@ -77,7 +77,7 @@ class SqliteReplies:
 
 
 class SqliteMailbox:
-    """`core.ports.Mailbox`: a port of 127.0.0.1. What arrives there without the mailbox's name is not heard."""
+    """`core.ports.queue.Mailbox`: a port of 127.0.0.1. What arrives there without the mailbox's name is not heard."""
 
     def __init__(self, file: QueueFile, clock: Callable[[], float]) -> None:
         self._file = file

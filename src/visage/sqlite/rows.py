@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visage.core.tables import Collection, VectorRow, face_of, little_endian
+from visage.core.galleries.tables import Collection, VectorRow, face_of, little_endian
 from visage.core.values import Embeddings, EnrolledFace, Person
 
 _PERSON = """SELECT p.number, p.id, p.name, c.name, (SELECT count(*) FROM faces WHERE person = p.number), p.created,
@@ -21,7 +21,7 @@ _ROWS = 8192  # vectors read at a time
 
 
 class SqliteTables:
-    """`core.tables.Tables` as of the transaction that a connection is in."""
+    """`core.galleries.tables.Tables` as of the transaction that a connection is in."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

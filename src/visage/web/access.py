@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Request
 
 from visage.core.errors import NoKeyError
-from visage.core.keyring import Account, Keyring, Role
+from visage.core.service.keyring import Account, Keyring, Role
 from visage.web.problems import Problem
 
 # Wrong keys that one address may try in so many seconds.

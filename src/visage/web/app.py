@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from visage.core.errors import VisageError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web import document
 from visage.web.access import NOBODY
 from visage.web.answers import ProblemOut

@@ -8,15 +8,17 @@ from typing import Any
 
 from flask import Response, g, jsonify, request, url_for
 
-from visage.core.bulk import Bundles
-from visage.core.correct import Corrections
-from visage.core.inbox import Inbox
-from visage.core.keyring import Role
-from visage.core.outcomes import Outcomes
-from visage.core.ports import Gallery, Objects, Queue
-from visage.core.reception import Asked, Reception
+from visage.core.bulk.outcomes import Outcomes
+from visage.core.bulk.plan import Bundles
+from visage.core.ports.gallery import Gallery
+from visage.core.ports.objects import Objects
+from visage.core.ports.queue import Queue
+from visage.core.serverless.unstage import Stage
+from visage.core.service.correct import Corrections
+from visage.core.service.keyring import Role
+from visage.core.service.reception import Asked, Reception
 from visage.core.tickets import Ticket
-from visage.core.unstage import Stage
+from visage.core.unknown.inbox import Inbox
 from visage.core.values import Job, JobKind
 from visage.web.access import Access
 from visage.web.directory import Directory

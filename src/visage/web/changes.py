@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Sequence
 
-from visage.core.change import ChangeKind
 from visage.core.errors import NoFaceError, NoPersonError
+from visage.core.journal.change import ChangeKind
+from visage.core.journal.steps import Hid, Moved, Renamed, somebody
 from visage.core.names import check_name
-from visage.core.ports import Gallery
-from visage.core.steps import Hid, Moved, Renamed, somebody
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Person
 from visage.web.asking import Service
 from visage.web.problems import usage

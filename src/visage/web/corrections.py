@@ -9,13 +9,13 @@ from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 from pydantic import Field, model_validator
 
-from visage.core.change import Change as Undoable
-from visage.core.change import ChangeKind
-from visage.core.correct import same_face
 from visage.core.errors import NoObjectError, NoPersonError
+from visage.core.journal.change import Change as Undoable
+from visage.core.journal.change import ChangeKind
+from visage.core.journal.steps import Elsewhere, Pending, Step
 from visage.core.names import check_name
-from visage.core.reception import Asked
-from visage.core.steps import Elsewhere, Pending, Step
+from visage.core.service.correct import same_face
+from visage.core.service.reception import Asked
 from visage.core.tickets import Ticket, input_key
 from visage.core.values import EnrollOptions, Job, JobKind
 from visage.web import document

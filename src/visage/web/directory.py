@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from visage.core.names import lookup_name
-from visage.core.ports import Gallery
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Person
 from visage.web.problems import usage
 

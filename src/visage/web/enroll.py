@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.change import ChangeKind
+from visage.core.journal.change import ChangeKind
 from visage.core.names import check_name
-from visage.core.reception import Asked
+from visage.core.service.reception import Asked
 from visage.core.tickets import Ticket
 from visage.core.values import EnrollOptions, Job, JobKind
 from visage.web import document

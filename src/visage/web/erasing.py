@@ -6,8 +6,8 @@ from dataclasses import asdict
 from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.audit import Action
-from visage.core.erasure import Erased, Eraser
+from visage.core.journal.audit import Action
+from visage.core.service.erasure import Erased, Eraser
 from visage.core.values import Person
 from visage.web import document
 from visage.web.asking import Service

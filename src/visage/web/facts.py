@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from visage.core.cards import Card
-from visage.core.keyring import Key
+from visage.core.service.keyring import Key
 
 
 class Level(StrEnum):

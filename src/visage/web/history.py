@@ -6,11 +6,11 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.audit import Action, Entry
-from visage.core.change import Change
 from visage.core.errors import GalleryError, VisageError
-from visage.core.keyring import Role
-from visage.core.steps import Renamed
+from visage.core.journal.audit import Action, Entry
+from visage.core.journal.change import Change
+from visage.core.journal.steps import Renamed
+from visage.core.service.keyring import Role
 from visage.web import document
 from visage.web.asking import Service
 from visage.web.history_types import AuditOptions, AuditPage, ChangeOut, ChangePath, HistoryOptions, HistoryPage

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from visage.core.audit import Action
-from visage.core.audit_log import GROUP
-from visage.core.change import ID, ChangeKind
+from visage.core.journal.audit import Action
+from visage.core.journal.audit_log import GROUP
+from visage.core.journal.change import ID, ChangeKind
 from visage.web.answers import Shape
 from visage.web.parameters import Parameters
 

@@ -7,9 +7,9 @@ from flask_openapi3.openapi import OpenAPI
 
 from visage.core.amend import BEFORE
 from visage.core.errors import NoObjectError
-from visage.core.joblist import JobList, Summary
-from visage.core.keyring import Role
-from visage.core.records import forget_failure
+from visage.core.service.joblist import JobList, Summary
+from visage.core.service.keyring import Role
+from visage.core.service.records import forget_failure
 from visage.core.tickets import Ticket, input_key
 from visage.core.values import JobKind
 from visage.web import document

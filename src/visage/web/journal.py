@@ -17,13 +17,13 @@ from typing import Any
 
 from flask import Response, g, request
 
-from visage.core.audit import Action, Audit, Entry
-from visage.core.audit_log import AuditLog
-from visage.core.change import Change, ChangeKind
 from visage.core.errors import StorageError
-from visage.core.history import History
-from visage.core.repeats import Kept, Repeats, Turn
-from visage.core.steps import Added, Denied, Moved, Pending, Step
+from visage.core.journal.audit import Action, Audit, Entry
+from visage.core.journal.audit_log import AuditLog
+from visage.core.journal.change import Change, ChangeKind
+from visage.core.journal.history import History
+from visage.core.journal.repeats import Kept, Repeats, Turn
+from visage.core.journal.steps import Added, Denied, Moved, Pending, Step
 from visage.core.tickets import Ticket
 from visage.core.values import Job
 from visage.web.problems import Problem

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flask import Response
 
 from visage.core.errors import NoObjectError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 
 # Bytes read at a time.
 _PIECE = 4 * 1024**2

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from visage.core.errors import NoObjectError
-from visage.core.ports import Objects, Queue
-from visage.core.values import Depth
+from visage.core.ports.objects import Objects
+from visage.core.ports.queue import Depth, Queue
 from visage.web.problems import Problem
 
 # Where the autoscaler writes down in the output store what it sees.

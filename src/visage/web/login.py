@@ -6,7 +6,7 @@ from flask import Response, g, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import Field
 
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web import document
 from visage.web.access import COOKIE, SESSION_SECONDS, refuse_foreign
 from visage.web.answers import Shape

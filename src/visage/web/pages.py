@@ -10,7 +10,7 @@ from jinja2 import PackageLoader
 from werkzeug.wrappers import Response as AnyResponse
 
 from visage.core.errors import VisageError
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.web.asking import Service
 from visage.web.page import Assets
 from visage.web.problems import Problem

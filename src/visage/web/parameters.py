@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from visage.core.errors import UsageError
 from visage.core.every import HELP, parse_every
-from visage.core.joblist import PLACE
+from visage.core.service.joblist import PLACE
 from visage.core.values import MatchOptions, Sampling
 from visage.web.described import Described
 from visage.web.problems import Problem, usage

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.audit import Action
-from visage.core.ports import Gallery
+from visage.core.journal.audit import Action
+from visage.core.ports.gallery import Gallery
 from visage.core.values import Person
 from visage.core.wire import person_to_json, quality_to_json
 from visage.web import document

@@ -10,9 +10,9 @@ from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.errors import NoObjectError, StorageError
-from visage.core.keyring import Role
-from visage.core.ports import Objects
-from visage.core.records import WORKERS
+from visage.core.ports.objects import Objects
+from visage.core.service.keyring import Role
+from visage.core.service.records import WORKERS
 from visage.web import document
 from visage.web.asking import Service
 from visage.web.facts import Finding, Level, ModelState

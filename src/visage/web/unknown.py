@@ -6,18 +6,18 @@ from typing import Any
 from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.audit import Action
-from visage.core.change import Change as Undoable
-from visage.core.change import ChangeKind
 from visage.core.errors import NoFaceError, OtherModelError, UsageError
-from visage.core.inbox import Inbox
-from visage.core.keyring import Role
+from visage.core.journal.audit import Action
+from visage.core.journal.change import Change as Undoable
+from visage.core.journal.change import ChangeKind
+from visage.core.journal.steps import Denied, Elsewhere
 from visage.core.names import check_name
-from visage.core.naming import Naming as NamingDone
-from visage.core.naming import person_named
-from visage.core.somebody import Cluster
-from visage.core.steps import Denied, Elsewhere
-from visage.core.unknown import State
+from visage.core.service.keyring import Role
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.kept import State
+from visage.core.unknown.naming import Naming as NamingDone
+from visage.core.unknown.naming import person_named
+from visage.core.unknown.somebody import Cluster
 from visage.core.wire import person_to_json
 from visage.web import document
 from visage.web.asking import Service

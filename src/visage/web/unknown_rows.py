@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from visage.core.inbox import Inbox
-from visage.core.somebody import Cluster, UnknownFace
-from visage.core.unknown import State
+from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.kept import State
+from visage.core.unknown.somebody import Cluster, UnknownFace
 from visage.core.values import Match
 from visage.core.wire import match_to_json, quality_to_json
 from visage.web.problems import usage

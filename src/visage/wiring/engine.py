@@ -6,12 +6,12 @@ from pathlib import Path
 
 import cv2
 
+from visage.core.accuracy.verification import Roc, Verification
 from visage.core.engine import Engine
 from visage.core.errors import UsageError
 from visage.core.kit import Kit
-from visage.core.ports import Annotator
+from visage.core.ports.media import Annotator
 from visage.core.values import MatchOptions
-from visage.core.verification import Roc, Verification
 from visage.media.annotator import Annotator as FileAnnotator
 from visage.media.decode import FileDecoder
 from visage.media.photos import decode_jpeg, encode_jpeg

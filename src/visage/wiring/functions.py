@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from visage.core.cost.footage import Footage
 from visage.core.errors import UnreadableError
-from visage.core.footage import Footage
-from visage.core.ports import Cutter
+from visage.core.ports.media import Cutter
+from visage.core.serverless.watcher import Arrivals
 from visage.core.values import Pixels, Sampling
-from visage.core.watcher import Arrivals
 from visage.media.photos import decode_jpeg, encode_jpeg
 from visage.processes.pool import TaskPool
 from visage.processes.seat import PipeSeat

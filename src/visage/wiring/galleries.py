@@ -5,8 +5,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visage.core.errors import NoObjectError, UsageError
-from visage.core.ports import Gallery
-from visage.core.publish import Publisher
+from visage.core.galleries.publish import Publisher
+from visage.core.ports.gallery import Gallery
 from visage.wiring.stores import open_objects
 
 

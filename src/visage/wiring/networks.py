@@ -6,7 +6,7 @@ import numpy as np
 
 from visage.core.cards import DetectorCard, EmbedderCard
 from visage.core.errors import ModelError, UsageError
-from visage.core.ports import Detector, Embedder
+from visage.core.ports.nets import Detector, Embedder
 from visage.nets import build
 from visage.nets.bring import bring, drop
 from visage.nets.fetch import Progress, fetch

@@ -5,10 +5,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from visage.core.bulk import Bundles
+from visage.core.bulk.plan import Bundles
 from visage.core.errors import UsageError
-from visage.core.keyring import Keyring
-from visage.core.ports import Fleet, Queue, Replies, Station
+from visage.core.ports.fleet import Fleet, Station
+from visage.core.ports.queue import Queue, Replies
+from visage.core.service.keyring import Keyring
 from visage.settings import Settings
 from visage.wiring.stores import extra, open_objects
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from visage.core.errors import UsageError
-from visage.core.ports import Objects
+from visage.core.ports.objects import Objects
 
 
 @contextmanager

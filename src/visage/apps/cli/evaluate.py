@@ -6,11 +6,11 @@ import click
 import numpy as np
 
 from visage.apps.cli.output import Context, Failures, as_json, print_json, progress, with_context
+from visage.core.accuracy.evaluate import embed_pictures
+from visage.core.accuracy.pairs import Fold, Picture, parse_pairs, pictures
+from visage.core.accuracy.verification import Verification, roc, verify_at, verify_folds, verify_with_training
 from visage.core.errors import NotFoundError, UsageError
-from visage.core.evaluate import embed_pictures
-from visage.core.pairs import Fold, Picture, parse_pairs, pictures
 from visage.core.values import Floats
-from visage.core.verification import Verification, roc, verify_at, verify_folds, verify_with_training
 from visage.wiring import open_engine, plot_roc
 
 EXTENSIONS = (".jpg", ".jpeg", ".png")

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from visage.apps.cli.output import Context, as_json, print_json, print_table, with_context
 from visage.core.errors import UsageError
+from visage.core.galleries.transfer import copy_gallery
 from visage.core.names import check_name
-from visage.core.transfer import copy_gallery
 from visage.wiring import open_gallery, open_publisher
 
 

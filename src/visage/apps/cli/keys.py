@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from visage.apps.cli.output import Context, as_json, print_json, print_table, with_context
-from visage.core.keyring import Role
+from visage.core.service.keyring import Role
 from visage.wiring import open_keyring
 
 

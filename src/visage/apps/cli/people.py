@@ -20,9 +20,9 @@ from visage.apps.publishing import publishing
 from visage.apps.stages import welcome
 from visage.core.advice import advise
 from visage.core.errors import NotFoundError, UsageError
-from visage.core.migrate import migrate as migrate_collection
+from visage.core.galleries.migrate import migrate as migrate_collection
+from visage.core.galleries.transfer import copy_collection
 from visage.core.names import check_name
-from visage.core.transfer import copy_collection
 from visage.core.wire import enrolled_face_to_json, person_to_json
 from visage.settings import Settings
 from visage.wiring import embedder_card, embedder_cards, open_engine, open_gallery, portable_gallery

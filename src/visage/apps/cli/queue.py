@@ -9,10 +9,10 @@ import click
 
 from visage.apps.cli.output import Context, as_json, one_line, print_json, print_table, with_context
 from visage.core.errors import MessageError, UsageError
-from visage.core.ports import Objects, Queue
-from visage.core.records import forget_failure, tries
+from visage.core.ports.objects import Objects
+from visage.core.ports.queue import DeadLetter, Queue
+from visage.core.service.records import forget_failure, tries
 from visage.core.tickets import Ticket, ticket_from_text
-from visage.core.values import DeadLetter
 from visage.settings import Settings
 from visage.wiring import open_objects, open_queue
 

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from visage.apps.cli.output import Context, Failures, as_json, print_json, print_table, progress, with_context
-from visage.core.counting import add_took
+from visage.core.cost.counting import add_took
+from visage.core.cost.footage import Footage
+from visage.core.cost.prices import US_EAST_1, Architecture
+from visage.core.cost.speeds import MEASURED
 from visage.core.every import HELP, parse_every
-from visage.core.footage import Footage
-from visage.core.prices import US_EAST_1, Architecture
-from visage.core.quote import Form, Quote, Terms
-from visage.core.quote import quote as quoted
-from visage.core.speeds import MEASURED
+from visage.core.serverless.quote import Form, Quote, Terms
+from visage.core.serverless.quote import quote as quoted
 from visage.wiring import footage_of
 
 _DEFAULTS = Terms(parse_every("1s"))

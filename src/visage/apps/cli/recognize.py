@@ -22,7 +22,7 @@ from visage.core.answers import Answer
 from visage.core.engine import Engine
 from visage.core.errors import UnreadableError
 from visage.core.every import HELP, parse_every
-from visage.core.ports import Annotator
+from visage.core.ports.media import Annotator
 from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sighting
 from visage.core.wire import answer_to_json
 from visage.wiring import open_annotator, open_engine

@@ -16,7 +16,7 @@ from visage.apps import watching
 from visage.apps.cli.output import Context, as_json, complain, in_collection, one_line, with_context
 from visage.apps.watching import Audience, Bell, Folders
 from visage.core.every import HELP
-from visage.core.results import json_key, text_key
+from visage.core.serverless.results import json_key, text_key
 from visage.settings import Settings
 
 # Processes where none are asked for: as many as cores, up to this; each may need half a gigabyte.
