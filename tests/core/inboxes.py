@@ -16,6 +16,7 @@ from visage.core.ports.gallery import Gallery
 from visage.core.tickets import Ticket, result_key, result_of, result_to_bytes, ticket_key, ticket_to_text
 from visage.core.track import appearances, step_of
 from visage.core.unknown.inbox import Inbox
+from visage.core.unknown.shelf import AT_ONCE
 from visage.core.unknown.strangers import Gatherer
 from visage.core.values import Floats, Frame, Job, JobKind, Match, Media, Pixels, Sampling, Sighting
 from visage.objects.folder import FolderObjects
@@ -58,7 +59,9 @@ class World:
         self.inputs = FolderObjects(self.folder / "inputs")
         self.outputs = FolderObjects(self.folder / "outputs")
 
-    def inbox(self, unknown: FolderObjects | None = None, outputs: FolderObjects | None = None) -> Inbox:
+    def inbox(
+        self, unknown: FolderObjects | None = None, outputs: FolderObjects | None = None, at_once: int = AT_ONCE
+    ) -> Inbox:
         inbox = Inbox(
             unknown or self.unknown,
             self.inputs,
@@ -67,6 +70,7 @@ class World:
             CARD,
             now=lambda: self.now,
             days=7.0,
+            at_once=at_once,
         )
         return cast(Inbox, _Slow(inbox, self))
 

@@ -14,6 +14,7 @@ from tests.doors.bad_files import encoded, film, photo
 from tests.processes.workers import soon
 from tests.web.whole import Whole, open_whole
 from visage.core.service.keyring import Role
+from visage.core.unknown.kept import faces_key
 from visage.web.answers import JobState
 from visage.web.unknown_types import FaceCount, NamedOut, UnknownOut, UnknownPage, WholeUnknown
 
@@ -88,6 +89,9 @@ class Room:
         assert state.answer.names
         return state.answer.names
 
+    def answer(self, job: str) -> Any:
+        return self.client.get(f"/v1/jobs/{job}").json["answer"]  # type: ignore[index]
+
     def people(self) -> dict[str, int]:
         return {person.name: person.faces for person in self.whole.gallery.people(self.collection)}
 
@@ -98,7 +102,7 @@ class Room:
 def test_strangers_are_put_together_by_who_they_are(room: Room) -> None:
     jobs = room.see_all()
     page = room.page()
-    assert (page.enabled, page.days, page.next, page.total) == (True, 30, None, 2)
+    assert (page.enabled, page.days, page.next, page.total, page.grouping) == (True, 30, None, 2, False)
     assert [(one.faces, one.pictures, one.jobs, one.state) for one in page.clusters] == [
         (3, 3, 3, "new"),
         (1, 1, 1, "new"),
@@ -303,6 +307,72 @@ def test_where_it_is_switched_off(tmp_path: Path, home: Path, photos: dict[str, 
         assert "VISAGE_UNKNOWN_DAYS" in response.json["detail"]  # type: ignore[index]
         assert room.ask("POST", f"/{'0' * 32}/name", {"name": "Ada"}).status_code == 404
         assert not list(whole.unknown.list())
+
+
+def test_a_naming_is_undone_though_the_faces_are_not_kept_any_more(
+    tmp_path: Path, home: Path, photos: dict[str, bytes]
+) -> None:
+    with open_whole(tmp_path, unknown_days=30) as whole:
+        room = Room(whole, "default", photos)
+        jobs = room.see_all()
+        before = [room.answer(job) for job in jobs]
+        first = room.name(room.most_seen(), OBAMA)
+        second = room.name(room.most_seen(), BIDEN)
+        assert room.people() == {OBAMA: first.enrolled, BIDEN: 1}
+    with open_whole(tmp_path) as whole:  # VISAGE_UNKNOWN_DAYS is 0 by now
+        whole.unknown.delete([stored.key for stored in whole.unknown.list()])
+        room = Room(whole, "default", photos)
+        room.undo(first.change)
+        assert room.people() == {BIDEN: 1}
+        assert [room.names(job) for job in jobs] == [["unknown"]] * 3 + [[BIDEN]]
+        room.undo(first.change, 409)
+        room.undo(second.change)
+        assert room.people() == {}
+        assert [room.answer(job) for job in jobs] == before
+
+
+def test_of_a_naming_whose_faces_are_kept_in_part_all_is_undone(
+    tmp_path: Path, home: Path, photos: dict[str, bytes]
+) -> None:
+    with open_whole(tmp_path, unknown_days=30) as whole:
+        room = Room(whole, "default", photos)
+        jobs = room.see_all()
+        done = room.name(room.most_seen(), OBAMA)
+        whole.unknown.delete([faces_key(jobs[0])])
+        room.undo(done.change)
+        assert room.people() == {}
+        assert [room.names(job) for job in jobs] == [["unknown"]] * 4
+        assert soon(lambda: room.sizes() == [2, 1])
+
+
+def test_who_is_somebody_elses_by_now_is_not_undone(tmp_path: Path, home: Path, photos: dict[str, bytes]) -> None:
+    with open_whole(tmp_path, unknown_days=30) as whole:
+        room = Room(whole, "default", photos)
+        jobs = room.see_all()
+        done = room.name(room.most_seen(), OBAMA)
+        whole.gallery.move("default", [face.id for face in whole.gallery.faces("default")][:1], BIDEN)
+    with open_whole(tmp_path) as whole:
+        whole.unknown.delete([stored.key for stored in whole.unknown.list()])
+        room = Room(whole, "default", photos)
+        refused = room.client.post(f"/v1/history/{done.change}/undo")
+        assert refused.status_code == 409
+        assert "another person's by now" in refused.json["detail"]  # type: ignore[index]
+        assert [room.names(job) for job in jobs[:3]] == [[OBAMA]] * 3
+
+
+def test_a_look_at_a_picture_is_noted(room: Room) -> None:
+    room.see_all()
+    [first, *_] = room.most_seen().members
+
+    def noted(request: str) -> list[Any]:
+        log: Any = room.client.get(f"/v1/audit?collection={room.collection}&limit=200").json
+        return [entry for entry in log["entries"] if entry["request"] == request]
+
+    there, gone = (room.ask("GET", f"/faces/{face}/crop").headers["X-Request-Id"] for face in (first, "0" * 32))
+    assert soon(lambda: bool(noted(there)))
+    [entry] = noted(there)
+    assert (entry["action"], entry["faces"], entry["people"]) == ("look", 1, [])
+    assert noted(gone) == []
 
 
 def test_each_needs_its_role(tmp_path: Path, home: Path, photos: dict[str, bytes]) -> None:

@@ -1,29 +1,27 @@
 """/v1/unknown: who was seen and matched nobody; naming them, putting them aside, and erasing them for good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, g, jsonify
 from flask_openapi3.openapi import OpenAPI
 
-from visage.core.errors import NoFaceError, OtherModelError, UsageError
 from visage.core.journal.audit import Action
-from visage.core.journal.change import Change as Undoable
 from visage.core.journal.change import ChangeKind
 from visage.core.journal.steps import Denied, Elsewhere
 from visage.core.names import check_name
 from visage.core.service.keyring import Role
 from visage.core.unknown.inbox import Inbox
 from visage.core.unknown.kept import State
-from visage.core.unknown.naming import Naming as NamingDone
-from visage.core.unknown.naming import person_named
 from visage.core.unknown.somebody import Cluster
 from visage.core.wire import person_to_json
 from visage.web import document
 from visage.web.asking import Service
 from visage.web.changes import person_by_id
 from visage.web.people_types import CollectionOption, KeyHeaders
+from visage.web.pictures import picture
 from visage.web.problems import Problem
+from visage.web.unknown_changes import PLACE, faces_of, leave, move, named, way_back
 from visage.web.unknown_rows import WIRE, cursor_of, place, place_in, row, whole
 from visage.web.unknown_types import (
     ClusterPath,
@@ -38,9 +36,6 @@ from visage.web.unknown_types import (
     WholeUnknown,
 )
 
-# Who knows the way back of these changes, in the history.
-_PLACE = "unknown"
-
 _ASIDE: dict[str, Any] = {
     "security": document.KEYS,
     "responses": document.responses(401, 404, 409, 422, s200=FaceCount),
@@ -48,13 +43,9 @@ _ASIDE: dict[str, Any] = {
 
 _STATES = {text: state for state, text in WIRE.items()}
 
-# What puts faces back to where they were.
-_BACK = {State.IGNORED: "ignore", State.NOT_A_FACE: "not-a-face"}
-_THERE = {"ignore": State.IGNORED, "not-a-face": State.NOT_A_FACE, "restore": State.NEW}
-
 
 def add_unknown(app: OpenAPI, service: Service) -> None:
-    service.journal.history.knows(_PLACE, lambda collection, data: _back(service.inbox, collection, data))
+    service.journal.history.knows(PLACE, lambda collection, data: way_back(service, collection, data))
     _add_looking(app, service)
     _add_naming(app, service)
     _add_putting_aside(app, service)
@@ -71,16 +62,18 @@ def _add_looking(app: OpenAPI, service: Service) -> None:
     def unknown(query: UnknownOptions) -> Response:
         inbox = service.inbox
         if inbox is None:
-            return jsonify(enabled=False, days=0.0, clusters=[], next=None, total=0)
+            return jsonify(enabled=False, days=0.0, clusters=[], next=None, total=0, grouping=False)
         collection = query.collection or service.collection
+        behind = inbox.behind
         found = inbox.clusters(collection, _STATES[query.state])
+        behind = behind or inbox.behind
         after = place_in(query.cursor) if query.cursor is not None else None
         rest = [one for one in found if after is None or place(one) > after]
         shown = rest[: query.limit]
         _looked(service, collection, shown, wait=False)
         rows = [row(one, match) for one, match in zip(shown, inbox.suggestions(shown), strict=True)]
         following = cursor_of(shown[-1]) if len(rest) > len(shown) else None
-        return jsonify(enabled=True, days=inbox.days, clusters=rows, next=following, total=len(found))
+        return jsonify(enabled=True, days=inbox.days, clusters=rows, next=following, total=len(found), grouping=behind)
 
     @app.get(
         "/v1/unknown/<id>",
@@ -99,10 +92,13 @@ def _add_looking(app: OpenAPI, service: Service) -> None:
         summary="The picture that is kept of an unknown face",
         operation_id="unknown_crop",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin.")),
+        responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin."), s304=None),
     )
     def unknown_crop(path: UnknownFacePath) -> Response:
-        return Response(_open(service).crop(path.id), content_type="image/jpeg")
+        inbox = _open(service)
+        crop = inbox.crop(path.id)
+        service.journal.note(Action.LOOK, collection=inbox.collection_of(path.id), faces=1, wait=False)
+        return picture(crop)
 
 
 def _add_naming(app: OpenAPI, service: Service) -> None:
@@ -116,11 +112,11 @@ def _add_naming(app: OpenAPI, service: Service) -> None:
     def name_unknown(path: ClusterPath, query: CollectionOption, header: KeyHeaders, body: Naming) -> Response:
         inbox, collection = _open(service), query.collection or service.collection
 
-        def named() -> Response:
+        def given() -> Response:
             cluster = inbox.cluster(collection, path.id)
-            faces = _faces(cluster, body.faces)
-            _leave(inbox, cluster, faces)
-            done, change = _named(service, inbox, collection, faces, check_name(body.name))
+            faces = faces_of(cluster, body.faces)
+            leave(inbox, cluster, faces)
+            done, change = named(service, inbox, collection, faces, check_name(body.name))
             return jsonify(
                 person=person_to_json(done.person),
                 enrolled=len(done.enrolled),
@@ -128,7 +124,7 @@ def _add_naming(app: OpenAPI, service: Service) -> None:
                 change=change.id,
             )
 
-        return service.journal.once(header.idempotency_key, named)
+        return service.journal.once(header.idempotency_key, given)
 
     @app.post(
         "/v1/unknown/<id>/deny",
@@ -142,7 +138,7 @@ def _add_naming(app: OpenAPI, service: Service) -> None:
 
         def denied() -> Response:
             person = person_by_id(service.gallery(), collection, body.person_id)
-            faces = _faces(inbox.cluster(collection, path.id), None)
+            faces = faces_of(inbox.cluster(collection, path.id), None)
             step = Denied(person.id, tuple(inbox.deny(collection, faces, person.id)))
             service.journal.changed(ChangeKind.DENY, collection, [(person.id, person.name)], [step])
             return jsonify(whole(inbox, collection, path.id, sources=True))
@@ -156,13 +152,13 @@ def _add_putting_aside(app: OpenAPI, service: Service) -> None:
 
         def moved() -> Response:
             cluster = inbox.cluster(collection, path.id)
-            faces = _faces(cluster, body.faces)
+            faces = faces_of(cluster, body.faces)
             if cluster.state is State.NAMED:
                 raise Problem(409, "they have a name by now; to take it back, undo the naming")
-            _leave(inbox, cluster, faces)
-            step = Elsewhere(_PLACE, {"verb": verb, "faces": faces, "was": cluster.state.value})
+            leave(inbox, cluster, faces)
+            step = Elsewhere(PLACE, {"verb": verb, "faces": faces, "was": cluster.state.value})
             with service.journal.changing(ChangeKind(verb), collection, [], [step]) as change:
-                return jsonify(faces=_move(inbox, verb, collection, faces), change=change.id)
+                return jsonify(faces=move(inbox, verb, collection, faces), change=change.id)
 
         return service.journal.once(header.idempotency_key, moved)
 
@@ -196,7 +192,7 @@ def _add_putting_aside(app: OpenAPI, service: Service) -> None:
     )
     def erase_unknown(path: ClusterPath, query: CollectionOption) -> Response:
         inbox, collection = _open(service), query.collection or service.collection
-        faces = _faces(inbox.cluster(collection, path.id), None)
+        faces = faces_of(inbox.cluster(collection, path.id), None)
         service.journal.note(Action.ERASE, collection=collection, faces=len(faces))
         gone = inbox.erase(collection, faces)
         service.journal.forget(faces)
@@ -214,64 +210,3 @@ def _looked(service: Service, collection: str, clusters: Sequence[Cluster], *, w
     """Whoever is shown them looked at somebody, though nobody knows at whom."""
     faces = sum(len(cluster.faces) for cluster in clusters)
     service.journal.note(Action.LOOK, collection=collection, faces=faces, wait=wait)
-
-
-def _faces(cluster: Cluster, wanted: Sequence[str] | None) -> list[str]:
-    """The ids of those that are meant: all, where none is named. Raises `NoFaceError`."""
-    theirs = [face.id for face in cluster.faces]
-    if wanted is None:
-        return theirs
-    if not set(theirs).issuperset(wanted):
-        raise NoFaceError("not all of these are faces of that unknown person; nothing was changed")
-    return list(dict.fromkeys(wanted))
-
-
-def _leave(inbox: Inbox, cluster: Cluster, faces: Sequence[str]) -> None:
-    """Where these faces are taken out, the others stay what they are: else they would go with them, being alike."""
-    rest = [face.id for face in cluster.faces if face.id not in set(faces)]
-    if rest and cluster.state is not State.NAMED:
-        _move(inbox, _BACK.get(cluster.state, "restore"), cluster.collection, rest)
-
-
-def _named(service: Service, inbox: Inbox, collection: str, faces: list[str], name: str) -> tuple[NamingDone, Undoable]:
-    """Broken off, it can be undone as far as it came."""
-    there = person_named(service.gallery(), collection, name)
-    person = (there.id if there else "", name)
-    step = Elsewhere(_PLACE, {"verb": "name", "faces": faces})
-    change = service.journal.changed(ChangeKind.NAME, collection, [person], [step])
-    try:
-        done = inbox.name(collection, faces, name)
-    except (UsageError, NoFaceError, OtherModelError):  # nothing was done
-        service.journal.dropped(change)
-        raise
-    if done.person.id != person[0]:  # who is new has no id before
-        person = (done.person.id, name)
-        known, change = change, service.journal.changed(ChangeKind.NAME, collection, [person], [step])
-        service.journal.dropped(known)
-    return done, change
-
-
-def _move(inbox: Inbox, verb: str, collection: str, faces: Sequence[str]) -> int:
-    moves = {"ignore": inbox.ignore, "not-a-face": inbox.not_a_face, "restore": inbox.restore}
-    return moves[verb](collection, faces)
-
-
-def _back(inbox: Inbox | None, collection: str, data: Mapping[str, Any]) -> str | None:
-    """Take back what was done to unknown faces; why not, where it cannot be."""
-    if inbox is None:
-        return "unknown faces are not kept any more"
-    faces = data["faces"]
-    try:
-        if data["verb"] == "name":
-            inbox.unname(collection, faces)
-        elif not inbox.states(collection, faces) <= {_THERE[data["verb"]], State(data["was"])}:
-            return "something else was decided on some of the faces since"
-        elif data["verb"] == "restore":
-            _move(inbox, _BACK.get(State(data["was"]), "restore"), collection, faces)
-        else:
-            inbox.restore(collection, faces)
-    except NoFaceError:
-        return "some of the faces are not kept any more"
-    except UsageError as error:
-        return str(error)
-    return None

@@ -67,13 +67,15 @@ class UnknownOut(Shape):
 
 class UnknownPage(Shape):
     """enabled: whether faces that match nobody are kept at all; for so many days. next: the cursor of the page that
-    follows, if one does. total: how many there are on all pages."""
+    follows, if one does. total: how many there are on all pages. grouping: whether some faces are still being put
+    together, so that there will be more in a while."""
 
     enabled: bool
     days: float
     clusters: list[UnknownOut]
     next: str | None
     total: int
+    grouping: bool
 
 
 class UnknownFace(Shape):

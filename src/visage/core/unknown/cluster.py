@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visage.core.cards import EmbedderCard
+from visage.core.unknown.alike import Rows
 from visage.core.unknown.linkage import Compared, parts
-from visage.core.unknown.neighbors import Neighbors, Rows, rank_of
+from visage.core.unknown.neighbors import Change, Neighbors, rank_of
 from visage.core.values import Floats
 
 # Chosen on LFW's View 1 training list: see docs/decisions/inbox.md.
@@ -78,14 +79,14 @@ class Clusters:
             raise ValueError("a face can be added only once")
         if not len(ids):
             return
-        rows, touched = self._neighbors.add(ids, vectors, pictures)
+        rows, change = self._neighbors.add(ids, vectors, pictures)
         for face_id, row in zip(ids, rows.tolist(), strict=True):
             self._rows[face_id], self._ids[row] = row, face_id
         if more := len(self._neighbors.near) - self._group.shape[1]:
             self._group = np.pad(self._group, ((0, 0), (0, more)), constant_values=-1)
             self._company = np.pad(self._company, ((0, 0), (0, more)), constant_values=-1)
         self._group[0, rows] = rows
-        self._renew(touched)
+        self._renew(change)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Forget faces; how many of them there were."""
@@ -95,7 +96,7 @@ class Clusters:
             for row in rows.tolist():
                 del self._ids[row]
             self._group[0, rows] = -1
-            self._renew(np.union1d(rows, self._neighbors.remove(rows)))
+            self._renew(self._neighbors.remove(rows))
         return len(gone)
 
     def groups(self) -> list[list[str]]:
@@ -109,11 +110,11 @@ class Clusters:
         mine = self._group[-1, self._rows[face_id]]
         return sorted(self._ids[row] for row in np.flatnonzero(self._group[-1] == mine).tolist())
 
-    def _renew(self, touched: Rows) -> None:
-        """Group anew. touched: the rows of faces that came or went, and of those whose neighbors changed."""
-        changed = touched
+    def _renew(self, change: Change) -> None:
+        """Group anew after a change of who is whose neighbor."""
+        changed = change.rows[:0]
         for level, least in enumerate(self._least):
-            rows = self._concerned(np.union1d(touched, changed), level)
+            rows = self._concerned(np.union1d(change.above(rank_of(least)), changed), level)
             here = rows[self._group[0, rows] >= 0]
             before = self._group[level + 1, rows]
             self._company[level, rows] = self._group[level + 1, rows] = -1

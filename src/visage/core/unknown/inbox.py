@@ -8,21 +8,19 @@ be repeated, and does nothing twice.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from visage.core.cards import EmbedderCard
-from visage.core.errors import NoFaceError, NoObjectError, OtherModelError, UsageError
-from visage.core.match import CANDIDATES, Rule, decide
+from visage.core.errors import NoFaceError, NoObjectError, UsageError
 from visage.core.names import lookup_name
 from visage.core.ports.gallery import Gallery
 from visage.core.ports.objects import Objects
 from visage.core.unknown.claim import Claims
-from visage.core.unknown.cluster import Clusters, thresholds_for
 from visage.core.unknown.kept import FACES, State, Unknown, crop_key, decided, forget_of_job, is_of, keys_in, naming_key
 from visage.core.unknown.naming import Namer, Naming, best_of
 from visage.core.unknown.pile import Held, Pile
+from visage.core.unknown.shelf import AT_ONCE
 from visage.core.unknown.somebody import Cluster, clusters_of
-from visage.core.values import Embeddings, Match
+from visage.core.unknown.suggest import suggest
+from visage.core.values import Match
 
 # How many faces of a cluster are shown to the gallery for a suggestion, and kept of those that are denied to be
 # somebody.
@@ -47,9 +45,10 @@ class Inbox:
         *,
         now: Callable[[], float],
         days: float,
+        at_once: int = AT_ONCE,
     ) -> None:
         """objects: where the faces are kept. inputs, outputs: of jobs. card: of the embedder in use; faces that another
-        one embedded are left out. days: for how many faces are kept."""
+        one embedded are left out. days: for how many faces are kept. at_once: see `Pile`."""
         self.days = days
         self._objects = objects
         self._inputs = inputs
@@ -59,7 +58,12 @@ class Inbox:
         self._now = now
         self._claims = Claims(objects, now)
         self._seen: dict[str, tuple[list[list[Held]], list[Cluster]]] = {}
-        self._pile = Pile(objects, lambda: Clusters(thresholds_for(card).link), card.name, now)
+        self._pile = Pile(objects, card, now, at_once=at_once)
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of the faces are still being read or grouped: then what is told of them is not all."""
+        return self._pile.behind
 
     def clusters(self, collection: str, state: State = State.NEW) -> list[Cluster]:
         """Everybody in that state (not NAMED), who has most faces first; of equals the latest."""
@@ -82,29 +86,14 @@ class Inbox:
         raise NoFaceError(f"there is no unknown face {face_id!r}, or not any more")
 
     def suggestions(self, clusters: Sequence[Cluster]) -> list[Match | None]:
-        """For each cluster, all of one collection, whom of the enrolled it may be, where somebody is likely enough.
-        Hidden people and those it is denied to be are not among them."""
-        shown = [
-            (number, self._pile.face(cluster.collection, face.id).face.vector)
-            for number, cluster in enumerate(clusters)
-            for face in cluster.faces[:SHOWN]
-        ]
-        found: list[Match | None] = [None] * len(clusters)
-        if not shown:
-            return found
-        collection, gallery = clusters[0].collection, self._gallery()
-        probes = Embeddings(np.stack([vector for _, vector in shown]), self._card.name)
-        try:
-            candidates = gallery.search(collection, probes, CANDIDATES)
-        except OtherModelError:
-            return found
-        rule = Rule(self._card.threshold, "card", limited=False, stranger_rate=1.0, enrolled=gallery.size(collection))
-        people = gallery.population(collection)
-        for (number, _), near in zip(shown, candidates, strict=True):
-            match, best = decide(near, rule, self._card, people).match, found[number]
-            if match and (best is None or match.similarity > best.similarity):
-                found[number] = match
-        return found
+        """For each cluster, all of one collection, whom of the enrolled it may be: see `suggest`."""
+        shown = [[self._pile.face(one.collection, face.id) for face in one.faces[:SHOWN]] for one in clusters]
+        vectors = [[held.face.vector for held in faces] for faces in shown]
+        return suggest(self._gallery(), self._card, clusters[0].collection, vectors) if clusters else []
+
+    def collection_of(self, face_id: str) -> str:
+        """Raises `NoFaceError`."""
+        return self._pile.face(None, face_id).haul.collection
 
     def crop(self, face_id: str) -> bytes:
         """A JPEG of the face with a margin. Raises `NoFaceError`, also where no crop is kept."""
@@ -128,7 +117,7 @@ class Inbox:
 
     def states(self, collection: str, face_ids: Collection[str]) -> set[State]:
         """What was decided on each of them, as it is in the store right now."""
-        self._pile.refresh()
+        self._pile.reread(face_ids)
         return {held.face.state or State.NEW for held in self._held(collection, face_ids)}
 
     def deny(self, collection: str, face_ids: Collection[str], person_id: str) -> list[str]:
@@ -145,7 +134,7 @@ class Inbox:
         """They are `name`: see above. Repeated, it does what is left of it. Raises `UsageError` for what is no name,
         where one of them is named as somebody else already, and where another model measured one; `GalleryError`."""
         with self._claims.alone(naming_key(lookup_name(collection))) as sign:
-            self._pile.refresh()  # somebody else may just have named them
+            self._pile.reread(face_ids)  # somebody else may just have named them
             return self._namer(sign).name(collection, self._measured(collection, face_ids), name)
 
     def unname(self, collection: str, face_ids: Collection[str]) -> int:
@@ -153,8 +142,22 @@ class Inbox:
         person whose last they were goes), all are new again. How many answers were changed. Raises `UsageError` where
         one is not named, or its person has been changed since so that it is somebody else's."""
         with self._claims.alone(naming_key(lookup_name(collection))) as sign:
-            self._pile.refresh()
+            self._pile.reread(face_ids)
             return self._namer(sign).unname(collection, self._held(collection, face_ids))
+
+    def places(self, collection: str, face_ids: Collection[str]) -> dict[str, list[int]]:
+        """By job, the places in its answer's `faces` that these faces stand for."""
+        ids = set(face_ids)
+        hauls = [self._pile.read(job) for job in self._jobs(self._held(collection, ids))]
+        return {
+            haul.job: [place for face in haul.faces if face.id in ids for place in face.stands.places.tolist()]
+            for haul in hauls
+            if haul
+        }
+
+    def known(self, collection: str, face_ids: Collection[str]) -> list[str]:
+        """Those of them that are still kept."""
+        return [one for one in face_ids if self._is_kept(collection, one)]
 
     def told(self, job: str, places: Collection[int], person_id: str | None, face_id: str | None) -> int:
         """Somebody said in a job's answer who the faces in these places are: those that are kept of them are named by
@@ -221,6 +224,12 @@ class Inbox:
         if not face_ids:
             raise NoFaceError("no face is named; name at least one by its id")
         return [self._pile.face(collection, one) for one in dict.fromkeys(face_ids)]
+
+    def _is_kept(self, collection: str, face_id: str) -> bool:
+        try:
+            return bool(self._pile.face(collection, face_id))
+        except NoFaceError:
+            return False
 
     def _measured(self, collection: str, face_ids: Collection[str]) -> list[Held]:
         """Those that may be enrolled: in an empty collection one that another model measured would shut out all that

@@ -19,6 +19,7 @@ from visage.core.values import Floats, Quality
 FACES = "faces"
 CROPS = "crops"
 VERSION = 1
+_OFF = 0.01  # how much longer or shorter a vector may be than 1
 TRIES = 10  # each that fails means that somebody else wrote the object anew meanwhile
 
 
@@ -148,16 +149,19 @@ def haul_from_bytes(data: bytes, key: str) -> Haul:
         if record["visage"] != VERSION:
             raise ValueError("another version")
         apart = record["apart"]
+        faces = tuple(_face_from_json(str(record["job"]), face) for face in record["faces"])
+        if len({face.place for face in faces}) < len(faces):
+            raise ValueError("two faces in one place")
         return Haul(
             job=str(record["job"]),
             collection=str(record["collection"]),
             model=str(record["model"]),
             source=str(record["source"]),
             created=float(record["created"]),
-            faces=tuple(_face_from_json(str(record["job"]), face) for face in record["faces"]),
+            faces=faces,
             apart=None if apart is None else tuple((int(one), int(other)) for one, other in apart),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{key}: what is stored there is damaged; delete it") from error
 
 
@@ -230,12 +234,15 @@ def _face_from_json(job: str, record: Mapping[str, Any]) -> Unknown:
     similarities = _unpacked(record["similarities"], "<f4").astype(np.float32)
     if len(places) != len(similarities):
         raise ValueError("places and similarities are not as many")
+    vector = _unpacked(record["vector"], "<f4").astype(np.float32)
+    if not abs(np.linalg.norm(vector) - 1.0) < _OFF:
+        raise ValueError("a vector that is not of length 1")
     return Unknown(
         id=unknown_id(job, place),
         place=place,
         group=int(record["group"]),
         time=float(record["time"]),
-        vector=_unpacked(record["vector"], "<f4").astype(np.float32),
+        vector=vector,
         landmarks=np.array(record["landmarks"], np.float32).reshape(5, 2),
         quality=Quality(**record["quality"]),
         digest=str(record["digest"]),

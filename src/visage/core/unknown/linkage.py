@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from visage.core.unknown.neighbors import SCALE, Neighbors, Rows
+from visage.core.unknown.alike import Rows, products
+from visage.core.unknown.neighbors import SCALE, Neighbors
 
 Doubles = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class Compared:
     def join(self, part: Rows, least: float, rivals: Mapping[int, set[int]]) -> list[Rows]:
         """Some of the groups, those together that average linkage down to a cosine joins. rivals: for the rows of faces
         those of others that are never of one group with them."""
-        totals: Doubles = self.sums[part] @ self.sums[part].T
+        totals = products(self.sums[part], self.sums[part])
         place = {row: at for at, one in enumerate(part.tolist()) for row in self.members[one].tolist() if row in rivals}
         for row, at in place.items():
             for rival in rivals[row] & place.keys():

@@ -12,15 +12,15 @@ import numpy as np
 from visage.core.amend import amend, restore, rewrite
 from visage.core.cards import EmbedderCard
 from visage.core.enroll import SAME_PICTURE
-from visage.core.errors import MessageError, NoFaceError, NoObjectError, NoPersonError, UsageError
+from visage.core.errors import NoFaceError, NoObjectError, NoPersonError, UsageError
 from visage.core.match import probabilities
 from visage.core.names import check_name
 from visage.core.ports.gallery import Gallery
 from visage.core.ports.objects import Objects
-from visage.core.tickets import ticket_from_text, ticket_key
 from visage.core.unknown.kept import Haul, State, Unknown, crop_key, decided
 from visage.core.unknown.pile import Held, Pile
-from visage.core.values import EnrolledFace, Floats, Match, Person, Sampling
+from visage.core.unknown.takeback import OTHERS, sampling_of
+from visage.core.values import EnrolledFace, Floats, Match, Person
 from visage.core.wire import match_to_json
 
 # Faces of one naming that are enrolled at most.
@@ -41,8 +41,8 @@ class Naming:
 
 @dataclass(frozen=True)
 class Namer:
-    """objects: with the crops. inputs, outputs: of jobs. now: seconds since 1970. sign: called at every step of what
-    may take long."""
+    """objects: with the crops. inputs, outputs: of jobs. now: seconds since 1970. sign: called before every step; it
+    raises `UsageError` where somebody else is at it by now."""
 
     pile: Pile
     objects: Objects
@@ -94,7 +94,7 @@ class Namer:
             if owner in people:
                 enrolled.append(held.face.id)
             elif owner is not None:
-                raise UsageError("the faces that were named are another person's by now; move them by hand")
+                raise UsageError(OTHERS)
         faces = named
         answers = 0
         for job, theirs in _by_job(faces).items():
@@ -127,7 +127,9 @@ class Namer:
     def _enroll(self, collection: str, chosen: Sequence[Held], name: str) -> Person:
         """All of them are that person's then, also those that broken-off naming gave to somebody else."""
         for held in chosen:
+            self.sign()
             self.gallery.add(collection, name, self.enrolled_face(held))
+        self.sign()
         return self.gallery.move(collection, [held.face.id for held in chosen], name)
 
     def _amend(
@@ -147,7 +149,7 @@ class Namer:
                 face_id, similarity = named[face.id]
                 for place, own in zip(face.stands.places.tolist(), face.stands.similarities.tolist(), strict=True):
                     changes[place] = match(face_id, min(own, similarity))
-        sampling = self._sampling(job)
+        sampling = sampling_of(self.inputs, job)
         return rewrite(self.outputs, job, lambda result: amend(result, _nameless(result, changes), sampling, by))
 
     def _restore(self, job: str, faces: Sequence[Held]) -> bool:
@@ -157,7 +159,7 @@ class Namer:
         for face in haul.faces if haul else ():
             if person_id := people.get(face.id):
                 places.setdefault(person_id, []).extend(face.stands.places.tolist())
-        sampling = self._sampling(job)
+        sampling = sampling_of(self.inputs, job)
 
         def nameless(result: Mapping[str, Any]) -> Mapping[str, Any]:
             for person_id, theirs in places.items():
@@ -169,12 +171,6 @@ class Namer:
     def _match(self, person: Person, face_id: str, similarity: float, people: int) -> dict[str, Any] | None:
         (chance,) = probabilities(np.array([similarity]), self.card, people)
         return match_to_json(Match(person.id, person.name, face_id, similarity, float(chance)))
-
-    def _sampling(self, job: str) -> Sampling | None:
-        try:
-            return ticket_from_text(self.inputs.get(ticket_key(job)).decode()).job.sampling
-        except (NoObjectError, MessageError, UnicodeDecodeError):
-            return None
 
     def _crop(self, held: Held) -> bytes | None:
         if not held.face.crop:

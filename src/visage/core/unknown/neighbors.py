@@ -1,16 +1,17 @@
 """Each face's most similar others, kept up to date as faces come and go."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visage.core.unknown.alike import Pairs, Rows, alike
+from visage.core.unknown.company import Company
 from visage.core.values import Floats
-
-Rows = NDArray[np.intp]
-Ranks = NDArray[np.int64]
 
 # Vectors are held as whole numbers of this scale. A sum of their products then stays below 2**24, so that float32 holds
 # it exactly, whatever the order of adding: a similarity never depends on which faces were compared together with it.
@@ -22,12 +23,32 @@ _TIES = (1 << _TIE) - 1
 
 _STALE = 256  # whenever so many more chose a face, those who dropped it are struck off
 
-_SCORES = 1 << 22  # similarities held at once: 16 MB
+_WAITING = 1 << 22  # pairs that wait to be sorted, at most: 100 MB
 
 
 def rank_of(similarity: float) -> int:
     """The least rank of a neighbor of that cosine or more."""
     return _whole(similarity) << _TIE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Rows of faces that came or went, and of those whose neighbors changed; and for each the highest rank of a
+    neighbor that it got or lost: above that its neighbors are what they were. No rank is above that of who came or
+    went."""
+
+    rows: Rows
+    ranks: Rows
+
+    @classmethod
+    def of(cls, own: Rows, others: Rows, ranks: Rows) -> Self:
+        """own: those who came or went. ranks: of the others."""
+        highest = np.full(len(own), np.iinfo(np.int64).max)
+        return cls(np.concatenate([own, others]), np.concatenate([highest, ranks]))
+
+    def above(self, rank: int) -> Rows:
+        """The rows of those for whom something changed at that rank or above it."""
+        return self.rows[self.ranks >= rank]
 
 
 class Neighbors:
@@ -48,18 +69,18 @@ class Neighbors:
         self.vectors = np.zeros((0, 0), np.float32)
         self.ties = np.zeros(0, np.int64)
         self._free: list[int] = []
-        self._pictures: dict[int, frozenset[str]] = {}
-        self._seen: dict[str, set[int]] = {}  # who is on a picture
         self.near = np.zeros((0, most), np.int32)
         self.ranks = np.zeros((0, most), np.int64)
-        self.rivals: dict[int, set[int]] = {}
+        self._floors = np.zeros(0, np.int64)  # the least rank among a face's neighbors, 0 where there is room for more
+        self._end = 0  # no row from here on was ever taken
+        self._company = Company()
+        self.rivals = self._company.rivals
         # Who chose a face as a neighbor; some may have dropped it since.
         self._chosen_by: dict[int, Rows] = {}
 
-    def add(self, ids: Sequence[str], vectors: Floats, pictures: Sequence[frozenset[str]]) -> tuple[Rows, Rows]:
-        """Take in m faces: ids (m,), vectors (m, d) unit, pictures (m,) that each was seen on. Returns their rows (m,),
-        and the rows of all whose neighbors changed, theirs among them. Raises `ValueError` for other shapes
-        and for vectors that are not unit."""
+    def add(self, ids: Sequence[str], vectors: Floats, pictures: Sequence[frozenset[str]]) -> tuple[Rows, "Change"]:
+        """Take in m faces: ids (m,), vectors (m, d) unit, pictures (m,) that each was seen on. Returns their rows (m,)
+        and what changed. Raises `ValueError` for other shapes and for vectors that are not unit."""
         if vectors.ndim != 2 or not len(ids) == len(vectors) == len(pictures):
             raise ValueError(f"{len(ids)} faces, but vectors {vectors.shape} and {len(pictures)} sets of pictures")
         if not (abs(np.linalg.norm(vectors, axis=1) - 1.0) < _OFF).all():
@@ -68,36 +89,38 @@ class Neighbors:
         self.vectors[rows] = np.rint(vectors * np.float32(SCALE))
         self.ties[rows] = [_tie(one) for one in ids]
         for row, seen_on in zip(rows.tolist(), pictures, strict=True):
-            self._appear(row, seen_on)
+            self._company.appear(row, seen_on)
+        touched = self._search(rows, mutual=True)
         new = np.zeros(len(self.vectors), np.bool_)
         new[rows] = True
-        touched = [rows]
-        for chunk in self._chunks(rows):
-            one, other, similarities = self._alike(chunk)
-            back = ~new[other]  # two new ones find each other
-            takers, others = np.concatenate([one, other[back]]), np.concatenate([other, one[back]])
-            touched.append(self._offer(takers, others, np.concatenate([similarities, similarities[back]])))
-        return rows, np.unique(np.concatenate(touched))
+        fresh = new[self.near[touched]] | new[touched, None]
+        ranks = self.ranks[touched] * fresh
+        takers, columns = np.nonzero(ranks)
+        self._choose(touched[takers], self.near[touched[takers], columns])
+        old = ~new[touched]
+        return rows, Change.of(rows, touched[old], ranks[old].max(axis=1, initial=0))
 
-    def remove(self, rows: Rows) -> Rows:
-        """Forget faces. Returns the rows of those who had one of them among their neighbors."""
+    def remove(self, rows: Rows) -> "Change":
+        """Forget faces. Returns what changed."""
         losers: Rows = np.unique(np.concatenate([self._chosen_by.pop(row, rows[:0]) for row in rows.tolist()]))
         for row in rows.tolist():
-            self._vanish(row)
+            self._company.vanish(row)
         self.vectors[rows] = 0  # nothing of a removed face stays in memory
         self.ranks[rows] = 0
         gone = np.zeros(len(self.vectors), np.bool_)
         gone[rows] = True
-        lost = gone[self.near[losers]] & (self.ranks[losers] > 0)
+        lost = self.ranks[losers] * gone[self.near[losers]]
         losers, lost = losers[lost.any(axis=1)], lost[lost.any(axis=1)]
         # Only who had as many neighbors as can be may have passed over others.
         full = losers[self.ranks[losers].min(axis=1) > 0]
-        self.ranks[losers] *= ~lost
+        self.ranks[losers] -= lost
+        self.ranks[full] = 0
+        self._floors[rows] = self._floors[losers] = 0
         self._free += rows.tolist()
-        for chunk in self._chunks(full):
-            self.ranks[chunk] = 0
-            self._offer(*self._alike(chunk))
-        return losers
+        self._search(full, mutual=False)
+        takers, columns = np.nonzero(self.ranks[full])
+        self._choose(full[takers], self.near[full[takers], columns])
+        return Change.of(rows, losers, lost.max(axis=1, initial=0))
 
     def around(self, rows: Rows, rank: int) -> Rows:
         """The rows of all that are neighbors of one of these faces with at least that rank, or have one of them as a
@@ -106,32 +129,43 @@ class Neighbors:
         chosen_by = [self._chosen_by[row] for row in rows.tolist() if row in self._chosen_by]
         return np.concatenate([self.near[rows][near_enough], *chosen_by])
 
-    def _chunks(self, rows: Rows) -> list[Rows]:
-        step = max(1, _SCORES // max(1, len(self.vectors)))
-        return [rows[start : start + step] for start in range(0, len(rows), step)]
+    def _search(self, rows: Rows, *, mutual: bool) -> Rows:
+        """Find these rows' neighbors among all, and let them, or (mutual) both, take each other. Returns whose
+        neighbors changed."""
+        touched: list[Rows] = []
+        waiting: list[Pairs] = []
+        count = 0
+        for takers, others, similarities in alike(
+            self.vectors[: self._end], np.sort(rows), self._least, self.rivals, mutual=mutual
+        ):
+            wanted = similarities >= self._lowest(takers)
+            waiting.append((takers[wanted], others[wanted], similarities[wanted]))
+            count += len(waiting[-1][0])
+            if count > _WAITING:
+                touched.append(self._offer(waiting))
+                waiting, count = [], 0
+        if waiting:
+            touched.append(self._offer(waiting))
+        return self._of(np.concatenate([rows[:0], *touched]))
 
-    def _alike(self, rows: Rows) -> tuple[Rows, Rows, Floats]:
-        """Every pair of one of these faces and one of all that may be neighbors: rows (k,), rows (k,), similarities."""
-        scores: Floats = self.vectors[rows] @ self.vectors.T
-        scores[np.arange(len(rows)), rows] = 0
-        for place, row in enumerate(rows.tolist()):
-            if row in self.rivals:
-                scores[place, list(self.rivals[row])] = 0
-        places, others = np.nonzero(scores >= self._least)
-        return rows[places], others, scores[places, others]
+    def _lowest(self, rows: Rows) -> Floats:
+        """(m,) how similar a face has to be, at least, to be among the neighbors of these."""
+        return (self._floors[rows] >> _TIE).astype(np.float32)
 
-    def _offer(self, takers: Rows, others: Rows, similarities: Floats) -> Rows:
-        """Each taker keeps the best of the neighbors it has and of those offered. Returns whose neighbors changed."""
+    def _offer(self, pairs: Sequence[Pairs]) -> Rows:
+        """Each of the first of these pairs keeps the best of the neighbors it has and of those offered. Returns whose
+        neighbors changed."""
+        takers, others, similarities = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         ranks = (similarities.astype(np.int64) << _TIE) | (self.ties[others] & _TIES)
-        who = np.unique(takers)
-        places, columns = np.nonzero(self.ranks[who] > 0)
+        who = self._of(takers)
+        places, columns = np.nonzero(self.ranks[who])
         held = who[places]
         fresh = np.arange(len(takers) + len(held)) < len(takers)
         takers = np.concatenate([takers, held])
         others = np.concatenate([others, self.near[held, columns]])
         ranks = np.concatenate([ranks, self.ranks[held, columns]])
 
-        order = np.lexsort((-ranks, takers))
+        order = _by_label(takers, np.argsort(-ranks))
         columns = _count_within(takers[order])
         kept = columns < self.near.shape[1]
         order, columns = order[kept], columns[kept]
@@ -139,10 +173,16 @@ class Neighbors:
         self.ranks[who] = 0
         self.near[takers, columns] = others
         self.ranks[takers, columns] = ranks[order]
-        self._choose(takers[fresh], others[fresh])
-        return np.unique(takers[fresh])
+        self._floors[who] = self.ranks[who, -1]
+        return self._of(takers[fresh])
 
-    def _choose(self, takers: Rows, others: Rows) -> None:
+    def _of(self, rows: Rows) -> Rows:
+        """Each of these once, in order."""
+        there = np.zeros(len(self.vectors), np.bool_)
+        there[rows] = True
+        return np.flatnonzero(there)
+
+    def _choose(self, takers: Rows, others: NDArray[Any]) -> None:
         """Note who took whom, so that it can be found from the other's side."""
         order = np.argsort(others, kind="stable")
         takers, others = takers[order], others[order]
@@ -156,42 +196,34 @@ class Neighbors:
                 after = after[((self.near[after] == other) & (self.ranks[after] > 0)).any(axis=1)]
             self._chosen_by[other] = after
 
-    def _appear(self, row: int, pictures: frozenset[str]) -> None:
-        self._pictures[row] = pictures
-        for picture in pictures:
-            company = self._seen.setdefault(picture, set())
-            for other in company:
-                self.rivals.setdefault(row, set()).add(other)
-                self.rivals.setdefault(other, set()).add(row)
-            company.add(row)
-
-    def _vanish(self, row: int) -> None:
-        for picture in self._pictures.pop(row):
-            self._seen[picture].discard(row)
-            if not self._seen[picture]:
-                del self._seen[picture]
-        for other in self.rivals.pop(row, ()):
-            self.rivals[other].discard(row)
-            if not self.rivals[other]:
-                del self.rivals[other]
-
     def _take(self, count: int, dimension: int) -> Rows:
         """Rows for so many faces; room is made by half as much again."""
         held = len(self.vectors)
         if held and dimension != self.vectors.shape[1]:
             raise ValueError(f"the faces here have {self.vectors.shape[1]} numbers each, not {dimension}")
         if len(self._free) < count:
-            more = max(count - len(self._free), held // 2)
-            self.vectors = np.concatenate(
-                [self.vectors.reshape(held, dimension), np.zeros((more, dimension), np.float32)]
-            )
-            self.ties = np.concatenate([self.ties, np.zeros(more, np.int64)])
-            self.near = np.concatenate([self.near, np.zeros((more, self.near.shape[1]), np.int32)])
-            self.ranks = np.concatenate([self.ranks, np.zeros((more, self.near.shape[1]), np.int64)])
+            missing = count - len(self._free)
+            more = max(missing + missing // 8, held // 2)
+            self.vectors = _longer(self.vectors.reshape(held, dimension), more)
+            self.near, self.ranks = _longer(self.near, more), _longer(self.ranks, more)
+            self.ties, self._floors = _longer(self.ties, more), _longer(self._floors, more)
             self._free += range(held + more - 1, held - 1, -1)
         rows = np.array([self._free.pop() for _ in range(count)], np.intp)
+        self._end = max(self._end, int(rows.max(initial=-1)) + 1)
         self.near[rows] = 0
         return rows
+
+
+def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
+    return np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)])
+
+
+def _by_label(labels: Rows, order: Rows) -> Rows:
+    """The places in an order, those of each label together; two digits of a label at a time, which NumPy does by
+    counting."""
+    for shift in (0, 16) if labels.max(initial=0) >> 16 else (0,):
+        order = order[np.argsort((labels[order] >> shift).astype(np.uint16), kind="stable")]
+    return order
 
 
 def _count_within(labels: Rows) -> Rows:

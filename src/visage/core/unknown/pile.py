@@ -2,38 +2,18 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from visage.core.cards import EmbedderCard
 from visage.core.errors import NoFaceError, NoObjectError, StorageError
 from visage.core.names import lookup_name
 from visage.core.ports.objects import Objects
-from visage.core.unknown.cluster import Clusters
-from visage.core.unknown.kept import (
-    FACES,
-    TRIES,
-    Haul,
-    Stands,
-    State,
-    Unknown,
-    faces_key,
-    haul_from_bytes,
-    haul_to_bytes,
-)
-from visage.core.values import Floats
-
-# The store is listed at most every LOOK seconds, and for no more than a share of SPENT of the time. What was written so
-# shortly before a look (seconds) may be written again without looking different, so it is read once more.
-LOOK = 1.0
-SPENT = 0.1
-UNSETTLED = 3.0
-# A face that is asked for and not there may just have come: for its sake the store is listed sooner, yet for no more
-# than this share of the time, whoever asks for how many that never were.
-ASKED = 0.25
-
-_TOGETHER = 8  # objects read at a time
+from visage.core.unknown.cluster import Clusters, thresholds_for
+from visage.core.unknown.grouping import Grouping, Unit
+from visage.core.unknown.kept import TRIES, Haul, Stands, State, Unknown, faces_key, haul_from_bytes, haul_to_bytes
+from visage.core.unknown.shelf import AT_ONCE, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,71 +26,79 @@ class Held:
 
 
 class Pile:
-    """Used by many threads. model: faces that another one embedded are known, but not grouped."""
+    """Used by many threads. While many faces are read or grouped, nobody waits for it who does not say so."""
 
     def __init__(
-        self, objects: Objects, make_clusters: Callable[[], Clusters], model: str, now: Callable[[], float]
+        self, objects: Objects, card: EmbedderCard, now: Callable[[], float], *, at_once: int = AT_ONCE
     ) -> None:
+        """card: faces that another embedder measured are known, but not grouped. at_once: so many are read, and
+        grouped, while whoever asks waits."""
         self._objects = objects
-        self._make_clusters = make_clusters
-        self._model = model
-        self._now = now
+        self._card = card
         self._lock = threading.RLock()
-        self._marks: dict[str, tuple[int, float]] = {}
         self._hauls: dict[str, Haul] = {}  # less what is long and seldom needed
         self._faces: dict[str, Held] = {}
-        self._clusters: dict[str, Clusters] = {}
-        self._units: dict[str, _Unit] = {}
-        self._groups: dict[str, list[list[Held]]] = {}
-        self._looked = -UNSETTLED
-        self._took = 0.0  # the last look, in seconds
+        self._groups: dict[str, tuple[list[list[Unit]], list[list[Held]]]] = {}
+        self._grouping = Grouping(lambda: Clusters(thresholds_for(card).link), at_once=at_once)
+        self._shelf = Shelf(objects, now, self._take, self._grouping.expect, at_once=at_once)
+
+    @property
+    def behind(self) -> bool:
+        """Whether not all that lies in the store is read and grouped yet."""
+        return self._shelf.reading or self._grouping.behind
 
     def groups(self, collection: str) -> list[list[Held]]:
-        """The faces of the collection by who they seem to be, less those that are named. The very same list as long as
-        nothing has changed."""
+        """The faces of the collection by who they seem to be, less those that are named, as far as it is known. The
+        very same list as long as nothing has changed."""
+        self._shelf.look()
+        collection = lookup_name(collection)
         with self._lock:
-            self._level()
-            collection = lookup_name(collection)
-            clusters = self._clusters.get(collection)
-            if clusters is None:
-                return []
-            if collection not in self._groups:
-                self._groups[collection] = [self._faces_of(group) for group in clusters.groups()]
-            return self._groups[collection]
+            units = self._grouping.groups(collection)
+            known = self._groups.get(collection)
+            if known is None or known[0] is not units:
+                known = self._groups[collection] = units, [self._faces_of(group) for group in units]
+            return known[1]
 
     def group(self, collection: str, face_id: str) -> list[Held]:
         """Those of the same person as this face, itself among them. Raises `NoFaceError`."""
+        found = self.face(collection, face_id)
         with self._lock:
-            held = self.face(collection, face_id)
-            clusters = self._clusters.get(held.haul.collection)
-            if held.face.state is State.NAMED or held.haul.model != self._model or clusters is None:
+            held = self._faces.get(face_id)
+            if held is None:  # gone just now
+                return [found]
+            if held.face.state is State.NAMED or held.haul.model != self._card.name:
                 return [held]
-            return self._faces_of(clusters.group_of(_unit_id(held.haul.job, held.face.group)))
+            return self._faces_of(self._grouping.group(_unit_id(held.haul.job, held.face.group)))
 
     def face(self, collection: str | None, face_id: str) -> Held:
-        """Raises `NoFaceError` where it is in none, or in another collection."""
+        """Raises `NoFaceError` where it is in none, or in another collection, and `StorageError` where it may be among
+        those that are still read."""
+        self._shelf.look(missing=face_id not in self._faces)
+        reading = self._shelf.reading
         with self._lock:
-            self._level(missing=face_id not in self._faces)
             held = self._faces.get(face_id)
+        if held is None and reading:
+            raise StorageError("the unknown faces are still being read; try again in a moment")
         if held is None or (collection is not None and lookup_name(collection) != held.haul.collection):
             raise NoFaceError(f"there is no unknown face {face_id!r}, or not any more")
         return held
 
-    def refresh(self) -> None:
-        """Look right now."""
+    def reread(self, face_ids: Iterable[str]) -> None:
+        """Look right now at these faces, as far as they are known."""
         with self._lock:
-            self._level(force=True)
+            jobs = {self._faces[one].haul.job for one in face_ids if one in self._faces}
+        self._shelf.reread(jobs)
 
     def all(self) -> list[Held]:
-        """As they are in the store right now."""
+        """As they are in the store right now, however long that takes."""
+        self._shelf.look_now()
         with self._lock:
-            self._level(force=True)
             return list(self._faces.values())
 
     def jobs(self, before: float) -> list[str]:
-        """Those that were handed in before that time."""
+        """Those that were handed in before that time, however long that takes."""
+        self._shelf.look_now()
         with self._lock:
-            self._level(force=True)
             return [haul.job for haul in self._hauls.values() if haul.created < before]
 
     def change(
@@ -123,7 +111,7 @@ class Pile:
             try:
                 data, version = self._objects.read(key)
             except NoObjectError:
-                self._forget(key)
+                self.drop(job)
                 return 0
             haul = haul_from_bytes(data, key)
             faces = [(face, change(face)) for face in haul.faces]
@@ -144,8 +132,7 @@ class Pile:
 
     def settle(self, written: Mapping[str, Haul | None]) -> None:
         """Bring the memory level with what was written."""
-        with self._lock:
-            self._take(written)
+        self._shelf.put(written)
 
     def read(self, job: str) -> Haul | None:
         """What the job brought, with the places that its faces stand for."""
@@ -156,77 +143,39 @@ class Pile:
 
     def drop(self, job: str) -> int:
         """Forget a job that was deleted from the store; how many faces."""
-        return self._forget(faces_key(job))
-
-    def _forget(self, key: str) -> int:
         with self._lock:
-            count = len(self._hauls[key].faces) if key in self._hauls else 0
-            self._take({key: None})
-            self._marks.pop(key, None)
-            return count
-
-    def _level(self, *, force: bool = False, missing: bool = False) -> None:
-        now = self._now()
-        pause = self._took / ASKED if missing else max(LOOK, self._took / SPENT)
-        if not force and 0 <= now - self._looked < pause:
-            return
-        marks = {stored.key: (stored.size, stored.modified) for stored in self._objects.list(FACES)}
-        self._took = self._now() - now
-        settled = self._looked - UNSETTLED
-        stale = [key for key, mark in marks.items() if mark != self._marks.get(key) or mark[1] > settled]
-        with ThreadPoolExecutor(_TOGETHER) as threads:
-            read = dict(zip(stale, threads.map(self._read, stale), strict=True))
-        gone: dict[str, Haul | None] = dict.fromkeys(self._hauls.keys() - marks.keys())
-        self._take({**gone, **read})
-        self._marks = marks
-        self._looked = now
-
-    def _read(self, key: str) -> Haul | None:
-        """None too for what is damaged: one of a thousand objects is not to hide the others."""
-        try:
-            data = self._objects.get(key)
-        except NoObjectError:
-            return None
-        try:
-            return haul_from_bytes(data, key)
-        except StorageError:
-            return None
+            haul = self._hauls.get(faces_key(job))
+        self.settle({faces_key(job): None})
+        return len(haul.faces) if haul else 0
 
     def _take(self, hauls: Mapping[str, Haul | None]) -> None:
         """Bring the memory level with these objects, of which None are no more."""
-        known = [self._hauls[key] for key in hauls if key in self._hauls]
-        before = {face.id: self._faces[face.id] for haul in known for face in haul.faces}
-        after = {held.face.id: held for haul in hauls.values() if haul for held in _held(haul)}
-        for key, haul in hauls.items():
-            if haul:
-                self._hauls[key] = _bare(haul)
-            else:
-                self._hauls.pop(key, None)
-        self._regroup({unit: self._units[unit] for haul in known for unit in _unit_ids(haul) if unit in self._units},
-                      {unit.id: unit for haul in hauls.values() if haul for unit in self._units_of(haul)})  # fmt: skip
-        for one in before:
-            del self._faces[one]
-        self._faces.update(after)
-        for held in (*before.values(), *after.values()):
-            self._groups.pop(held.haul.collection, None)
+        hauls = {key: haul if haul and self._is_sound(haul) else None for key, haul in hauls.items()}
+        with self._lock:
+            known = [self._hauls[key] for key in hauls if key in self._hauls]
+            before = {face.id: self._faces[face.id] for haul in known for face in haul.faces}
+            after = {held.face.id: held for haul in hauls.values() if haul for held in _held(haul)}
+            for key, haul in hauls.items():
+                if haul:
+                    self._hauls[key] = _bare(haul)
+                else:
+                    self._hauls.pop(key, None)
+            for one in before:
+                del self._faces[one]
+            self._faces.update(after)
+            for held in (*before.values(), *after.values()):
+                self._groups.pop(held.haul.collection, None)
+            units = [unit for haul in hauls.values() if haul for unit in self._units_of(haul)]
+            self._grouping.change({unit for haul in known for unit in _unit_ids(haul)}, units)
 
-    def _regroup(self, before: Mapping[str, "_Unit"], after: Mapping[str, "_Unit"]) -> None:
-        """Take those units out of their groups that are not the same any more, and put in those that were not there."""
-        gone = [unit for unit in before.values() if unit.id not in after or after[unit.id].faces != unit.faces]
-        come = [unit for unit in after.values() if unit.id not in before or before[unit.id].faces != unit.faces]
-        for collection, units in _by_collection(gone).items():
-            self._clusters[collection].remove([unit.id for unit in units])
-        for unit in gone:
-            del self._units[unit.id]
-        for collection, units in _by_collection(come).items():
-            clusters = self._clusters.setdefault(collection, self._make_clusters())
-            vectors = np.stack([unit.vector for unit in units])
-            clusters.add([unit.id for unit in units], vectors, [unit.pictures for unit in units])
-        self._units.update({unit.id: unit for unit in come})
+    def _is_sound(self, haul: Haul) -> bool:
+        """Whether its faces can be compared with others."""
+        dimension = self._card.dimension
+        return haul.model != self._card.name or all(len(face.vector) == dimension for face in haul.faces)
 
-    def _units_of(self, haul: Haul) -> Iterator["_Unit"]:
+    def _units_of(self, haul: Haul) -> Iterator[Unit]:
         """What of it is grouped: the faces that have no name, those of one group together."""
-        if haul.model != self._model:
+        if haul.model != self._card.name:
             return
         for group, faces in haul.groups().items():
             left = [face for face in faces if face.state is not State.NAMED]
@@ -234,21 +183,10 @@ class Pile:
                 total = np.sum([face.vector for face in left], axis=0)
                 vector = (total / np.linalg.norm(total)).astype(np.float32)
                 ids = tuple(face.id for face in left)
-                yield _Unit(_unit_id(haul.job, group), haul.collection, ids, vector, haul.pictures(group))
+                yield Unit(_unit_id(haul.job, group), haul.collection, ids, vector, haul.pictures(group))
 
-    def _faces_of(self, units: Iterable[str]) -> list[Held]:
-        return [self._faces[one] for unit in units for one in self._units[unit].faces]
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """Faces of one person in one job: they are never parted. vector: of all of them together."""
-
-    id: str
-    collection: str
-    faces: tuple[str, ...]
-    vector: Floats
-    pictures: frozenset[str]
+    def _faces_of(self, units: Iterable[Unit]) -> list[Held]:
+        return [self._faces[one] for unit in units for one in unit.faces]
 
 
 def _unit_id(job: str, group: int) -> str:
@@ -257,13 +195,6 @@ def _unit_id(job: str, group: int) -> str:
 
 def _unit_ids(haul: Haul) -> set[str]:
     return {_unit_id(haul.job, face.group) for face in haul.faces}
-
-
-def _by_collection(units: Iterable[_Unit]) -> dict[str, list[_Unit]]:
-    found: dict[str, list[_Unit]] = {}
-    for unit in units:
-        found.setdefault(unit.collection, []).append(unit)
-    return found
 
 
 _NONE = Stands(np.zeros(0, np.int32), np.zeros(0, np.float32))

@@ -2,60 +2,46 @@
 
 import { api, el, icon, session, words } from "./visage.js";
 import { address, counted, empty } from "./people-parts.js";
+import { Paging } from "./paging.js";
 import { Stranger } from "./unknown-card.js";
 
 const PAGE = 24;
+const AGAIN = 3000; // ms, after which who is shown nobody yet, while faces are put together, is shown who there is
 
 const byId = (id) => document.getElementById(id);
 const [list, more, state, found, filter, chooser] = ["strangers", "more", "state", "found", "filter", "collection"].map(byId);
 const here = new URLSearchParams(location.search);
 
 let collection = here.get("collection") ?? "";
-let next = null;
 let total = 0;
-let request = null;
-let busy = false;
+let again = 0; // the timer until it is asked anew
 
 const chosen = () => filter.querySelector(":checked").value;
 
-// More is asked for before its button comes into sight.
-const bottom = new IntersectionObserver(([seen]) => seen.isIntersecting && !busy && load(true), { rootMargin: "400px" });
+const pages = new Paging({ list, more, read, failed: (error) => state.replaceChildren(failed(error)) });
+const load = () => pages.load();
 
-/** The first page of those who are chosen, or the next one. */
-async function load(onward = false) {
-  request?.abort();
-  request = new AbortController();
-  const { signal } = request;
-  busy = true;
-  try {
-    const cursor = onward ? next : "";
-    const path = address("/v1/unknown", { state: chosen(), collection, limit: PAGE, cursor });
-    const page = await api("GET", path, { signal });
-    if (!onward) list.replaceChildren();
-    list.append(...page.clusters.map((one) => new Stranger(one, { collection, gone, anew }).element));
-    next = page.next;
-    total = page.total;
-    tell(page);
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    next = null;
-    state.replaceChildren(failed(error));
-  } finally {
-    if (!signal.aborted) {
-      list.setAttribute("aria-busy", "false");
-      busy = false;
-      more.hidden = next === null;
-      // Looked at anew, for it may be in sight still, and then nothing would tell.
-      bottom.unobserve(more);
-      bottom.observe(more);
-    }
-  }
+/** A page of those who are chosen. */
+async function read(cursor, signal) {
+  const path = address("/v1/unknown", { state: chosen(), collection, limit: PAGE, cursor });
+  const page = await api("GET", path, { signal });
+  if (!cursor) list.replaceChildren();
+  list.append(...page.clusters.map((one) => new Stranger(one, { collection, gone, anew }).element));
+  total = page.total;
+  tell(page);
+  return page.next;
 }
 
-function tell({ enabled, days }) {
+function tell({ enabled, days, grouping }) {
   byId("tools").hidden = !enabled;
-  state.replaceChildren(...(enabled ? (total ? [] : [nobody(days)]) : [off()]));
+  state.replaceChildren(...(!enabled ? [off()] : grouping ? [underWay()] : total ? [] : [nobody(days)]));
   said();
+  clearTimeout(again);
+  if (grouping && !list.children.length) again = setTimeout(load, AGAIN);
+}
+
+function underWay() {
+  return el("p", { class: "muted" }, "Faces are still being put together; there will be more in a while.");
 }
 
 function said() {
@@ -83,7 +69,7 @@ function nobody(days) {
 }
 
 function failed(error) {
-  const button = el("button", { type: "button", onclick: () => load() }, icon("retry"), "Try again");
+  const button = el("button", { type: "button", onclick: load }, icon("retry"), "Try again");
   return el("div", { class: "notice bad", role: "alert" }, icon("warning"), el("div", {}, el("p", {}, words(error)), el("p", {}, button)));
 }
 
@@ -122,7 +108,6 @@ function begin() {
     collection = chooser.value === session().collection ? "" : chooser.value;
     anew();
   });
-  more.addEventListener("click", () => busy || load(true));
   collections();
   load();
 }
