@@ -29,9 +29,12 @@ class Counted(FolderObjects):
     """Counts what is written, and may be down or slow."""
 
     writes, down, slow = 0, False, 0.0
+    broken: BaseException | None = None
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         time.sleep(self.slow)
+        if self.broken:
+            raise self.broken
         if self.down:
             raise StorageError("no space left")
         self.writes += 1
@@ -116,6 +119,37 @@ def test_a_store_that_is_down_is_told_to_who_waits(audit: Audit, objects: Counte
     objects.down = False
     audit.close()
     assert everything(log) == [entry(1, Action.SEARCH)]  # the search was, the look was refused
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), MemoryError(), SystemExit(1)], ids=repr)
+def test_whatever_goes_wrong_who_waits_is_told_and_the_next_is_written(
+    objects: Counted, clock: Clock, log: AuditLog, error: BaseException
+) -> None:
+    told: list[BaseException] = []
+
+    def report(found: BaseException) -> None:
+        told.append(found)
+        raise ValueError("it cannot be told either")
+
+    objects.broken = error
+    with closing(Audit(objects, now=clock, new_id=lambda: "0123456789abcdef", report=report)) as audit:
+        audit.note(entry(1, Action.SEARCH), wait=False)
+        failed: list[StorageError] = []
+
+        def look() -> None:
+            try:
+                audit.note(entry(2), wait=True)
+            except StorageError as found:
+                failed.append(found)
+
+        waits = threading.Thread(target=look, daemon=True)
+        waits.start()
+        waits.join(30)
+        assert [type(error).__name__ in str(one) for one in failed] == [True]
+        assert told[0] is error
+        objects.broken = None
+        audit.note(entry(3), wait=True)
+    assert everything(log) == [entry(3), entry(1, Action.SEARCH)]
 
 
 def test_nothing_is_noted_once_it_is_closed(audit: Audit) -> None:

@@ -20,13 +20,14 @@ from tests.core.benches import Gate, bench
 from tests.core.service_fakes import Bench, NamedPictures, Service, asked, enroll_both, find, make_kit, soon
 from tests.fakes import CARD
 from visage.core.amend import BEFORE, amend, rewrite
-from visage.core.errors import NoFaceError, NoPersonError, StorageError
+from visage.core.bulk.plan import erased_key
+from visage.core.errors import DeadlyError, NoFaceError, NoPersonError, StorageError
 from visage.core.ports.gallery import Gallery
 from visage.core.ports.objects import Objects
 from visage.core.service.erasure import Erased, Eraser
 from visage.core.service.keeper import Keeper, Kept
 from visage.core.service.reception import Asked
-from visage.core.tickets import Ticket, result_key, ticket_key
+from visage.core.tickets import Ticket, failure_of, result_key, result_to_bytes, ticket_key
 from visage.core.unknown.inbox import Inbox
 from visage.core.unknown.strangers import Strangers
 from visage.core.values import Job, JobKind
@@ -118,6 +119,18 @@ def test_the_jobs_that_name_a_person_go_with_them(service: Service, gallery: Sql
     assert b'"Ada"' not in everything(service)
     with pytest.raises(NoPersonError):
         eraser.person(person)
+
+
+def test_many_photos_that_failed_enroll_them_no_more_when_they_are_done_again(
+    service: Service, gallery: SqliteGallery, eraser: Eraser
+) -> None:
+    whole = service.reception.submit(Asked(Job(JobKind.BULK, ()), [("people.zip", b"")], owner="me"))
+    failed = result_to_bytes(failure_of(whole, DeadlyError("people.zip", "it ended three workers"), 1.7e9))
+    service.outputs.put(result_key(whole.id), failed)
+    eraser.person(gallery.person("default", "Ada"))
+    assert service.inputs.version(erased_key(whole.id, "default", "Ada")) is not None
+    assert service.inputs.version(erased_key(whole.id, "default", "Bo")) is None
+    assert service.outputs.get(result_key(whole.id)) == failed
 
 
 def test_whom_they_were_weighed_against_keeps_the_job(service: Service, gallery: SqliteGallery, eraser: Eraser) -> None:

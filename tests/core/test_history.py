@@ -1,7 +1,7 @@
 """Changes and their way back, on a real gallery and a real folder."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from visage.core.journal.steps import (
     step_from_json,
     step_to_json,
 )
+from visage.core.ports.objects import Objects
 from visage.core.values import EnrolledFace, Person, Quality
 from visage.objects.folder import FolderObjects
 from visage.sqlite.gallery import SqliteGallery
@@ -38,20 +39,58 @@ def a_face() -> EnrolledFace:
                         np.zeros((5, 2), np.float32), "a.jpg", uuid.uuid4().hex, quality, 1.7e9)  # fmt: skip
 
 
+class Watched(FolderObjects):
+    """Knows what was read, and may break down before it deletes something."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.reads: list[str] = []
+        self.deletions = 1_000_000  # that succeed
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        self.reads.append(key)
+        return super().read(key)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        if self.deletions == 0:
+            raise StorageError("no space left")
+        self.deletions -= 1
+        super().delete(keys)
+
+
 class House:
     """A gallery and its history."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.gallery = SqliteGallery(folder / "gallery.sqlite", create=True)
-        self.objects = FolderObjects(folder / "journal")
+        self.objects: FolderObjects = FolderObjects(folder / "journal")
         self.clock = 1.7e9
         self.results: dict[str, Mapping[str, Any]] = {}
         self.history = self.another()
 
-    def another(self) -> History:
-        """Another process's."""
-        return History(self.objects, lambda: self.gallery, ended=self.results.get, now=self.now,
+    def another(self, objects: Objects | None = None) -> History:
+        """Another process's, or in another store."""
+        return History(objects or self.objects, lambda: self.gallery, ended=self.results.get, now=self.now,
                        new_id=lambda: uuid.uuid4().hex)  # fmt: skip
+
+    def watched(self) -> Watched:
+        """The store of the history from now on, which is that of another process."""
+        self.objects = objects = Watched(self.folder / "journal")
+        self.history = self.another()
+        return objects
+
+    def everything(self) -> bytes:
+        """All that lies in the store."""
+        return b"".join(stored.key.encode() + self.objects.get(stored.key) for stored in self.objects.list())
+
+    def forget(self, *ids: str) -> None:
+        self.history.forget(self.history.about(ids))
+
+    def fold(self) -> None:
+        """A while later."""
+        self.clock += 3600
+        self.history.fold()
 
     def now(self) -> float:
         self.clock += 1.0
@@ -307,7 +346,9 @@ def test_erasing_somebody_takes_their_history(house: House) -> None:
     house.rename(bob, "Robert")
     his = house.rename(carl, "Carlo")
     ids = {bob.id, *house.faces(bob)}
-    assert house.history.forget(list(ids)) >= {*ids, ada.id}
+    about = house.history.about(list(ids))
+    assert about.ids >= {*ids, ada.id}
+    house.history.forget(about)
     assert house.history.page(None, None, 50)[0] == [his]
     assert [stored.key for stored in house.objects.list()] == [f"history/{his.id}.json"]
 
@@ -324,23 +365,15 @@ def test_what_is_old_goes(house: House) -> None:
     assert house.history.undo(old, "") == "nothing was changed, or it was erased"
 
 
-def test_sweeping_again_reads_only_what_waits(house: House, tmp_path: Path) -> None:
-    reads: list[str] = []
-
-    class Watched(FolderObjects):
-        def get(self, key: str) -> bytes:
-            reads.append(key)
-            return super().get(key)
-
-    house.objects = Watched(tmp_path / "journal")
-    house.history = house.another()
+def test_folding_again_reads_only_what_waits(house: House) -> None:
+    objects = house.watched()
     ada = house.enrolled("Ada")
     house.rename(ada, "A")
     waits = house.add(ChangeKind.ENROLL, [ada], Pending(("a" * 32,), "Ada"))
-    house.history.sweep(0.0)
-    reads.clear()
-    house.history.sweep(0.0)
-    assert reads == [f"history/{waits.id}.json"]
+    house.history.fold()
+    objects.reads.clear()
+    house.history.fold()
+    assert [key for key in objects.reads if "hours" not in key] == [f"history/{waits.id}.json"]
 
 
 def test_a_collection_has_its_history_however_its_name_is_spelled(house: House) -> None:

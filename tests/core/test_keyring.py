@@ -16,6 +16,7 @@ import visage
 from visage.core.errors import NoKeyError, StorageError, UsageError
 from visage.core.ports.objects import Objects
 from visage.core.service.keyring import FRESH, KEYS, Account, Keyring, Role
+from visage.core.service.sessions import SESSIONS
 from visage.objects.store import open_store
 
 
@@ -262,3 +263,17 @@ def test_processes_lose_no_key(tmp_path: Path, clock: Clock) -> None:
                     keyring.account(text)
             else:
                 assert keyring.account(text).name == f"{name} {number}"
+
+
+def test_whoever_deletes_the_secret_logs_everybody_out_in_every_process(objects: Objects, clock: Clock) -> None:
+    here, there = (Keyring(objects, now=clock, new_secret=new_secret) for _ in range(2))
+    account, _ = here.create("ada", Role.READ)
+    token = here.begin(account, 3600)
+    assert there.visitor(token) == account
+    objects.delete([SESSIONS])
+    clock.time += FRESH
+    for keyring in (here, there):
+        with pytest.raises(NoKeyError):
+            keyring.visitor(token)
+    anew = there.begin(account, 3600)
+    assert [keyring.visitor(anew) for keyring in (here, there)] == [account, account]

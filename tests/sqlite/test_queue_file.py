@@ -250,3 +250,99 @@ def test_ten_thousand_waiting_messages_make_nothing_slow(tmp_path: Path) -> None
 
         assert seconds(lambda: work(many)) < 4 * seconds(lambda: work(few)) + 0.001
         assert many.depth().waiting == 10_000
+
+
+def traces(path: Path, text: str) -> list[str]:
+    """The queue's files that hold this text. Reading them gives up this process's locks; there is no other to mind."""
+    return [file.name for file in path.parent.iterdir() if text.encode() in file.read_bytes()]
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 60
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def test_of_a_message_that_is_done_nothing_is_left_once_it_is_quiet(path: Path) -> None:
+    with closing(SqliteQueue(path)) as queue, closing(SqliteQueue(path)) as other:
+        other.send("stays " + "x" * 100)
+        for number in range(300):
+            queue.send(f"{number} names Ada Lovelace " + "y" * 200)
+        other.receive(1, 0)
+        while taken := queue.receive(50, 0):
+            queue.done([one.receipt for one in taken])
+        assert traces(path, "Ada Lovelace")
+        with ThreadPoolExecutor(1) as threads:
+            waits = threads.submit(queue.receive, 1, 60.0)
+            assert soon(lambda: not traces(path, "Ada Lovelace"))
+            other.send("it goes on")
+            assert [one.body for one in waits.result(60)] == ["it goes on"]
+        assert traces(path, "stays")
+        assert other.depth().in_flight == 2
+
+
+def test_of_a_dead_letter_nothing_is_left_when_it_is_discarded(path: Path) -> None:
+    with closing(SqliteQueue(path)) as queue, closing(SqliteQueue(path)) as other:
+        queue.send("Ada Lovelace")
+        [delivery] = queue.receive(1, 0)
+        queue.bury(delivery.receipt, "of Ada Lovelace")
+        other.send("stays")
+        [letter] = queue.dead()
+        assert queue.discard([letter.id]) == 1
+        assert traces(path, "Ada Lovelace") == []
+        assert bodies(other) == ["stays"]
+
+
+def test_traces_go_while_others_send_and_receive(path: Path) -> None:
+    ends = time.monotonic() + 3
+    with closing(SqliteQueue(path)) as queue, ThreadPoolExecutor(2) as threads:
+
+        def work(name: str) -> int:
+            count = 0
+            with closing(SqliteQueue(path, name=name)) as own:
+                while time.monotonic() < ends:
+                    own.send("a message")
+                    [taken] = own.receive(1, 0)
+                    count += 1 - len(own.done([taken.receipt]))
+            return count
+
+        others = [threads.submit(work, name) for name in ("one", "two")]
+        erased = 0
+        while time.monotonic() < ends:
+            queue.send("Ada Lovelace")
+            queue.done([queue.receive(1, 0)[0].receipt])
+            queue.discard([])
+            assert traces(path, "Ada Lovelace") == []
+            erased += 1
+        assert erased
+        assert all(other.result() for other in others)
+
+
+def test_whoever_looks_at_an_earlier_state_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(SqliteQueue(path)) as queue, closing(sqlite3.connect(path)) as reader:
+        queue.send("Ada Lovelace")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM messages").fetchall()
+        queue.done([queue.receive(1, 0)[0].receipt])
+        monkeypatch.setattr(queue._file, "_wait", 0.2)
+        with pytest.raises(StorageError, match="reading an earlier state"):
+            queue.discard([])
+        reader.execute("ROLLBACK")
+        queue.discard([])
+        assert traces(path, "Ada Lovelace") == []
+
+
+def test_what_a_killed_process_left_goes_with_the_next(path: Path) -> None:
+    child(path, """
+        queue = SqliteQueue(path)
+        queue.send("Ada Lovelace")
+        queue.done([queue.receive(1, 0)[0].receipt])
+        os._exit(0)
+    """)  # fmt: skip
+    assert traces(path, "Ada Lovelace")
+    with closing(SqliteQueue(path)) as queue, ThreadPoolExecutor(1) as threads:
+        waits = threads.submit(queue.receive, 1, 60.0)
+        assert soon(lambda: not traces(path, "Ada Lovelace"))
+        queue.send("end")
+        waits.result(60)

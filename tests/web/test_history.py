@@ -1,28 +1,41 @@
 """The history and the audit log over HTTP: whatever is changed can be undone, and is in the log."""
 
 import io
+import itertools
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from flask import Flask, g
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.postgres.server import server  # noqa: F401 - a fixture
 from tests.web.fakes import Tier, answer, open_tier
 from visage.core.answers import Answer, Enrollment, Outcome
+from visage.core.errors import StorageError
+from visage.core.journal.audit import Audit
+from visage.core.journal.audit_log import AuditLog
+from visage.core.journal.change import ChangeKind
+from visage.core.journal.history import History
+from visage.core.journal.repeats import Repeats
+from visage.core.journal.steps import Hid
 from visage.core.ports.gallery import Gallery
-from visage.core.service.keyring import Role
+from visage.core.service.keyring import Account, Role
 from visage.core.tickets import Ticket
 from visage.core.values import EnrolledFace, Person, Quality
+from visage.objects.folder import FolderObjects
 from visage.postgres.gallery import PostgresGallery
 from visage.sqlite.gallery import SqliteGallery
 from visage.web.history_types import AuditPage, ChangeOut, EntryOut, HistoryPage
+from visage.web.journal import Journal
 from visage.web.people_types import PeoplePage, WholePerson
 
 HERE = "default"
@@ -218,6 +231,97 @@ def test_erasing_takes_the_history_and_cannot_be_undone(tier: Tier, client: Flas
     assert not any(name in kept for name in (b"Ada", b"Bob", b"Countess"))
     erasing = log(tier, client, action="erase")
     assert [(entry.people[0].id, entry.people[0].name, entry.faces) for entry in erasing] == [(before["Bob"], None, 3)]
+
+
+def test_answers_are_forgotten_before_it_is_whose_they_are(
+    tier: Tier, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure that breaks off between the two is repeated, and then has to find them."""
+    before = people(client)
+    done(client.post(f"/v1/people/{before['Ada']}/hide"))
+    undo(client, changes(client)[0], **{"Idempotency-Key": "u"})  # whose answer names Ada alone, and no face
+    done(client.post(f"/v1/people/{before['Ada']}/merge", json={"into": before["Bob"]}))
+    delete = tier.journal.delete
+
+    def broken(keys: Iterable[str]) -> None:
+        if any(key.startswith("answered/") for key in keys):
+            raise StorageError("no space left")
+        delete(keys)
+
+    monkeypatch.setattr(tier.journal, "delete", broken)
+    assert client.delete(f"/v1/people/{before['Bob']}").status_code == 503
+    monkeypatch.undo()
+    assert client.delete(f"/v1/people/{before['Bob']}").status_code == 200
+    kept = b"".join(data for data, _ in tier.journal.kept.values())
+    assert b"Ada" not in kept
+
+
+def test_whoever_is_erased_while_faces_are_moved_to_them_is_not_in_the_history(
+    tier: Tier, client: FlaskClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, move = people(client), gallery.move
+    [face, _] = gallery.faces(HERE, before["Ada"])
+
+    def late(*words: Any, **more: Any) -> Person:
+        gallery.add(HERE, "Carl", a_face())  # by another process, so that there are two changes
+        owner = move(*words, **more)
+        gallery.remove(HERE, owner.id)
+        return owner
+
+    monkeypatch.setattr(gallery, "move", late)
+    client.post(f"/v1/people/{before['Ada']}/move", json={"faces": [face.id], "name": "Carl"})
+    assert "Carl" not in people(client)
+    assert not any(b"Carl" in data for data, _ in tier.journal.kept.values())
+
+
+def test_when_there_are_many_changes_they_are_folded_before_the_next_sweep(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visage.core.journal.history._MANY", 5)
+    clock, objects = itertools.count(1_700_000_000, 120), FolderObjects(tmp_path / "journal")
+
+    def now() -> float:
+        return float(next(clock))
+
+    def new_id() -> str:
+        return uuid.uuid4().hex
+
+    def folded() -> bool:
+        return any("hours" in stored.key for stored in objects.list())
+
+    history = History(objects, lambda: gallery, ended=lambda _: None, now=now, new_id=new_id)
+    with closing(Audit(objects, now=now, new_id=new_id)) as audit, Flask("journal").app_context():
+        journal = Journal(history, audit, AuditLog(objects, now), Repeats(objects, now), now)
+        g.account, g.request_id = Account("me", "me", Role.ADMIN), "request"
+        made = [journal.changed(ChangeKind.HIDE, HERE, [("1", "Ada")], [Hid("1", True)]) for _ in range(4)]
+        assert not folded()
+        made.append(journal.changed(ChangeKind.HIDE, HERE, [("1", "Ada")], [Hid("1", True)]))
+        end = time.monotonic() + 60
+        while not folded() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert folded()
+        assert history.page(None, None, 50)[0] == made[::-1]
+
+
+def test_on_a_full_disk_what_is_old_goes_all_the_same(
+    tier: Tier, client: FlaskClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = people(client)["Ada"]
+    done(client.post(f"/v1/people/{ada}/hide", headers={"Idempotency-Key": "k"}))
+    tier.audit.flush()
+    later, objects = time.time() + 2 * 86400, tier.journal
+
+    def full(*_: Any) -> bool:
+        raise StorageError("no space left")
+
+    for name in ("put", "create", "replace"):
+        monkeypatch.setattr(objects, name, full)
+    history = History(objects, lambda: gallery, ended=lambda _: None, now=lambda: later, new_id=lambda: "0" * 32)
+    log, repeats = AuditLog(objects, lambda: later), Repeats(objects, lambda: later)
+    journal = Journal(history, tier.audit, log, repeats, lambda: later)
+    with pytest.raises(StorageError):  # the change cannot be folded
+        journal.sweep(0.0, later)
+    assert [key.partition("/")[0] for key in objects.kept] == ["history"]
 
 
 def test_the_same_key_gets_the_same_answer(client: FlaskClient) -> None:

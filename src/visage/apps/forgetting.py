@@ -12,6 +12,7 @@ from visage.core.ports.gallery import Gallery
 from visage.core.ports.objects import Objects
 from visage.core.service.deleting import delete_job
 from visage.core.service.erasure import Erased, Eraser
+from visage.core.tickets import result_key, ticket_key
 from visage.core.unknown.kept import forget_named, forget_of_job
 from visage.core.values import Person
 from visage.settings import Settings
@@ -37,9 +38,9 @@ def erase(settings: Settings, gallery: Gallery, person: Person) -> Erased:
         eraser = Eraser(
             gallery, inputs, outputs, forget, queue=queue, inbox=_Unknowns(unknown), stages=lambda: stages(settings)
         )
-        _forget_changes(settings, gallery, ids)
+        _forget_changes(settings, gallery, inputs, outputs, ids)
         erased = eraser.person(person)
-        _forget_changes(settings, gallery, ids)  # what was changed meanwhile
+        _forget_changes(settings, gallery, inputs, outputs, ids)  # what was changed meanwhile
     return erased
 
 
@@ -53,7 +54,16 @@ class _Unknowns:
         return forget_named(self._objects, collection, person_id, face_ids)
 
 
-def _forget_changes(settings: Settings, gallery: Gallery, ids: Collection[str]) -> None:
+def _forget_changes(
+    settings: Settings, gallery: Gallery, inputs: Objects, outputs: Objects, ids: Collection[str]
+) -> None:
+    def ended(job: str) -> dict[str, str] | None:
+        """So that a change whose jobs were erased goes with them, and the name that they were to enroll."""
+        gone = inputs.version(ticket_key(job)) is None and outputs.version(result_key(job)) is None
+        return {} if gone else None
+
     objects = open_objects(settings.journal_url)
-    history = History(objects, lambda: gallery, ended=lambda _: None, now=time.time, new_id=lambda: uuid.uuid4().hex)
-    Repeats(objects, time.time).forget(history.forget(list(ids)))  # also of people who were made one with them
+    history = History(objects, lambda: gallery, ended=ended, now=time.time, new_id=lambda: uuid.uuid4().hex)
+    about = history.about(list(ids))
+    Repeats(objects, time.time).forget(about.ids)  # also of people who were made one with them
+    history.forget(about)

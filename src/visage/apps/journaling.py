@@ -1,5 +1,6 @@
 """The journal that the web tier keeps: what was changed, who did what, and what was answered."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from visage.settings import Settings
 from visage.web.journal import Journal
 from visage.wiring import open_objects
 
+_log = logging.getLogger(__name__)
+
 
 def open_journal(
     settings: Settings, gallery: Callable[[], Gallery], reception: Reception, outcomes: Outcomes, stack: ExitStack
@@ -35,9 +38,13 @@ def open_journal(
         return reception.result(job) if ticket.job.kind is JobKind.BULK and outcomes.fold(ticket) else None
 
     history = History(objects, gallery, ended=ended, now=time.time, new_id=_new_id)
-    audit = Audit(objects, now=time.time, new_id=_new_id)
+    audit = Audit(objects, now=time.time, new_id=_new_id, report=_report)
     stack.callback(audit.close)
     return Journal(history, audit, AuditLog(objects, time.time), Repeats(objects, time.time), time.time)
+
+
+def _report(error: BaseException) -> None:
+    _log.error("the audit log could not be written", exc_info=error)
 
 
 def _new_id() -> str:

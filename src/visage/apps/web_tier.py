@@ -36,6 +36,7 @@ from visage.wiring import (
     open_objects,
     open_queue,
     open_replies,
+    open_thumbnails,
 )
 
 _log = logging.getLogger("visage.web")
@@ -69,6 +70,7 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             gallery=gallery,
             journal=journal,
             bundles=open_bundles(settings),
+            thumbnail=open_thumbnails(settings),
             access=Access(keyring, open_without_keys=_is_private(settings)),
             load=load,
             telemetry=Telemetry(load),

@@ -95,6 +95,7 @@ class SqliteQueue:
         self._waiting = threading.Lock()
         self._bells: set[Bell] = set()
         self._closed = False
+        self._file.removed()
         self._run(_AFTER_BOOT)
 
     def send(self, body: str, *, key: str | None = None) -> None:
@@ -127,7 +128,10 @@ class SqliteQueue:
         return self._lost(receipts, _EXTEND, now=now, until=now + self._lease)
 
     def done(self, receipts: Sequence[str]) -> list[str]:
-        return self._lost(receipts, _DONE)
+        try:
+            return self._lost(receipts, _DONE)
+        finally:
+            self._file.removed()
 
     def release(self, receipts: Sequence[str], delay: float = 0.0) -> None:
         until = self._clock() + delay
@@ -138,7 +142,9 @@ class SqliteQueue:
         values = {"queue": self._name, "receipts": json.dumps([receipt]), "reason": reason, "died": time.time()}
         with self._file.transaction() as db:
             db.execute(_BURY, values)
-            return bool(db.execute(_DONE, values).fetchall())
+            buried = bool(db.execute(_DONE, values).fetchall())
+        self._file.removed()
+        return buried
 
     def depth(self) -> Depth:
         now = self._clock()
@@ -150,7 +156,11 @@ class SqliteQueue:
         return [DeadLetter(str(row[0]), *row[1:]) for row in self._run(_DEAD, limit=limit)]
 
     def discard(self, ids: Sequence[str]) -> int:
-        return len(self._run(_FORGET, ids=json.dumps(list(ids))))
+        """As the port says: when it returns, neither the file nor its log holds a trace of them, nor of any message
+        that is done."""
+        count = len(self._run(_FORGET, ids=json.dumps(list(ids))))
+        self._file.scrub()
+        return count
 
     def replay(self, ids: Sequence[str] | None = None) -> int:
         chosen = None if ids is None else json.dumps(ids)
@@ -187,6 +197,7 @@ class SqliteQueue:
             now = self._clock()
             if taken or now >= deadline:
                 return self._leave(bell, limit, taken)
+            self._file.scrub_if_quiet()
             if seen.hanging or self._run(_HANG, port=bell.port):
                 bell.wait(min(deadline, now + _LOOK, deadline if seen.next is None else seen.next) - now)
         return []

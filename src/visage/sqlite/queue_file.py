@@ -5,12 +5,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from visage.core.errors import UsageError
-from visage.sqlite.queue_schema import connect, explained, is_busy, prepare
+from visage.core.errors import StorageError, UsageError, VisageError
+from visage.sqlite.queue_schema import connect, explained, is_busy, prepare, scrub
 
 # SQLite's own way to wait for another writer is to sleep 1, 2, 5, 10 ... 100 ms: much longer than anybody writes here,
 # and of three processes one is starved. Asking again after 0.2 ms is as fast as a lock that wakes its waiter (flock),
@@ -22,6 +22,9 @@ _LONG = 0.05
 # So it is done here: every so many statements where there is anything to gain, and sooner where messages are large.
 _SELDOM, _OFTEN = 2048, 64  # statements
 _LOG, _LONG_LOG = 4 * 1024**2, 64 * 1024**2  # bytes
+# Seconds after which what removed messages left in the file and its log is erased, for it names people: once no more of
+# them are removed, at the latest, and when somebody was in the way.
+_QUIET, _LATE, _AGAIN = 2.0, 60.0, 5.0
 
 
 class QueueFile:
@@ -38,6 +41,7 @@ class QueueFile:
         self._process = os.getpid()
         self._closed = False
         self._statements = 0
+        self._traces: tuple[float, float] | None = None  # of messages: when to erase them if it is quiet, and anyway
         with explained(path):
             self._log = Path(f"{path.resolve()}-wal")
             self._db, self._inode = self._open()
@@ -66,11 +70,54 @@ class QueueFile:
                 if db.in_transaction:  # something was raised
                     db.execute("ROLLBACK")
 
+    def removed(self) -> None:
+        """Messages were, now or by somebody who was killed, so that there are traces of them."""
+        now = time.monotonic()
+        self._traces = now + _QUIET, self._traces[1] if self._traces else now + _LATE
+
+    def scrub(self) -> None:
+        """Erase the traces of what was removed. Raises `StorageError` where that takes longer than the wait for other
+        writers: it is to be tried again."""
+        end = time.monotonic() + self._wait
+        while True:
+            with self._use() as db:
+                if self._scrubbed(db):
+                    return
+            if time.monotonic() > end:
+                raise StorageError(
+                    f"{self.path}: what was removed is not yet erased from the disk, since another program is "
+                    "reading an earlier state of the file; end that program, and try again"
+                )
+            time.sleep(_PAUSES)
+
+    def scrub_if_quiet(self) -> None:
+        """The same where it is time to, and nobody is in the way."""
+        if self._traces and time.monotonic() > self._traces[0]:
+            with suppress(VisageError), self._use() as db:
+                self._scrubbed(db)
+
     def close(self) -> None:
         """Twice is once."""
         with self._lock, explained(self.path):
+            if self._traces and not self._closed and self._process == os.getpid():
+                with suppress(sqlite3.Error):
+                    self._scrubbed(self._db)
             self._closed = True
             self._db.close()
+
+    def _scrubbed(self, db: sqlite3.Connection) -> bool:
+        """Whether nobody was in the way. Called under the lock."""
+        later = time.monotonic() + _AGAIN
+        self._traces = later, later
+        try:
+            done = scrub(db)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            return False
+        if done:
+            self._traces = None
+        return done
 
     @contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
@@ -95,11 +142,14 @@ class QueueFile:
         return connect(self.path, self._wait), inode
 
     def _tidy(self) -> None:
-        """Begin the log anew where it has grown long. Called under the lock."""
+        """Begin the log anew where it has grown long, or names people for long. Called under the lock."""
         self._statements += 1
-        if self._statements % _OFTEN:
+        late = self._traces and time.monotonic() > self._traces[1]
+        if self._statements % _OFTEN and not late:
             return
         try:
+            if late:
+                self._scrubbed(self._db)
             size = self._log.stat().st_size
             if size > _LONG_LOG:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

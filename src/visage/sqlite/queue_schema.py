@@ -14,6 +14,8 @@ from visage.sqlite import faults
 APPLICATION = 0x56535131  # "VSQ1" in the file's header says that it is ours
 SCHEMA = 1
 
+_FEW = 2048  # pages, of 4 kB each
+
 # Times are those of a clock that all processes of the machine share and that nobody sets; `died` alone is wall time.
 # A message is ready (timed 0), or it is leased or put off until `turn` (timed 1); a ready one's `turn` is when it was
 # sent, so that one index orders both. held: the latest lease may still be spoken of. since: when one of these last
@@ -78,6 +80,8 @@ def connect(path: Path, wait: float) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")  # the first look at the file, which others may just be making
         db.execute("PRAGMA wal_autocheckpoint = 0")  # see queue_file
         db.execute("PRAGMA busy_timeout = 0")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA temp_store = MEMORY")  # what `scrub` copies, which is not to lie about elsewhere
     except BaseException:
         db.close()
         raise
@@ -114,6 +118,19 @@ def prepare(path: Path, wait: float) -> None:
         _check(db, path)
     finally:
         db.close()
+
+
+def scrub(db: sqlite3.Connection) -> bool:
+    """Erase from the file and its log what removed messages left there; False where a reader is in the way.
+
+    Deleting overwrites rows with zeros, but the log holds older pages, and a page may hold older copies of its rows. So
+    the file is rewritten, unless many messages wait in it, and the log emptied. Nobody can write meanwhile, for some
+    milliseconds. Raises what SQLite raises."""
+    (pages,) = db.execute("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count").fetchone()
+    if pages <= _FEW:
+        db.execute("VACUUM")
+    (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def is_busy(error: sqlite3.Error) -> bool:

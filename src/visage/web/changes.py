@@ -75,8 +75,10 @@ class Changes:
                 self.gallery.deny(self.collection, owner.id, face)
         if owner.id != holder:  # somebody of that name was made just now by another process
             people = [(person.id, person.name), (owner.id, name)]
-            self._journal.changed(kind, person.collection, people, [step(owner.id)])
-            self._journal.dropped(change)
+            known, change = change, self._journal.changed(kind, person.collection, people, [step(owner.id)])
+            self._journal.dropped(known)
+            if somebody(self.gallery, self.collection, owner.id) is None:  # who was erased meanwhile is not named again
+                self._journal.dropped(change)
         return owner
 
     def _faces(self, person: Person) -> list[str]:

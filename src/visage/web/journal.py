@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from visage.core.errors import StorageError
+from visage.core.errors import StorageError, VisageError
 from visage.core.journal.audit import Action, Audit, Entry
 from visage.core.journal.audit_log import AuditLog
 from visage.core.journal.change import Change, ChangeKind
@@ -45,6 +45,7 @@ class Journal:
         self._repeats = repeats
         self._now = now
         self._lock = threading.Lock()
+        self._folding = threading.Lock()
         self._glances: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         history.tells(self._added)
 
@@ -64,6 +65,7 @@ class Journal:
         be made. key (32 hex digits) and at (seconds since 1970): where it may be told twice. jobs: for the log. Raises
         `StorageError`."""
         change = self.history.add(kind, collection, people, steps, by=g.account.id, key=key, at=at)
+        self._fold_if_crowded()
         ids = [person_id for person_id, _ in people if person_id]
         try:
             self.note(Action(kind.value), collection=collection, people=ids, faces=faces_in(steps), jobs=jobs)
@@ -150,18 +152,33 @@ class Journal:
                 self._glances.popitem(last=False)
             return True
 
+    def _fold_if_crowded(self) -> None:
+        if self.history.crowded and self._folding.acquire(blocking=False):
+            threading.Thread(target=self._fold, name="visage-folding", daemon=True).start()
+
+    def _fold(self) -> None:
+        try:
+            with suppress(VisageError):  # it is done with the next sweep
+                self.history.fold()
+        finally:
+            self._folding.release()
+
     def forget(self, ids: Sequence[str]) -> None:
         """What was changed of people (and faces) who are erased, by their ids, goes with them, and so do answers."""
         if ids:
-            self._repeats.forget(self.history.forget(ids))
+            about = self.history.about(ids)
+            self._repeats.forget(about.ids)  # first: what is said of who is who goes last
+            self.history.forget(about)
 
     def sweep(self, changes_before: float, entries_before: float) -> None:
         """Delete what was kept long enough, and put together the rest; the times are seconds since 1970. Raises
         `StorageError`."""
         self.history.sweep(changes_before)
         self.log.sweep(entries_before)
-        self.log.gather()
         self._repeats.sweep()
+        # Afterwards, for it needs room: on a full disk what is old is deleted all the same.
+        self.history.fold()
+        self.log.gather()
 
     def once(self, key: str | None, respond: Callable[[], Response]) -> Response:
         """The response; where the account asked the very same with this key before, the one of then. What `respond`

@@ -43,12 +43,12 @@ def list_models(context: Context, as_json: bool) -> None:
             card.name,
             card.kind,
             "in use" if card.name in in_use else "installed" if installed[card.name] else "not installed",
-            card.licence,
+            card.license,
             card.title,
         ]
         for card in cards
     ]
-    print_table(rows, ["name", "kind", "state", "licence", "what it is"])
+    print_table(rows, ["name", "kind", "state", "license", "what it is"])
 
 
 @models.command()
@@ -56,7 +56,7 @@ def list_models(context: Context, as_json: bool) -> None:
 @as_json
 @with_context
 def show(context: Context, name: str, as_json: bool) -> None:
-    """One model's card: source, licence, hash, input, accuracy."""
+    """One model's card: source, license, hash, input, accuracy."""
     settings = context.settings()
     card = model_card(name, settings)
     data = _to_json(card, installed_models(settings)[name], name in _in_use(settings))
@@ -130,17 +130,17 @@ def use(context: Context, name: str, as_json: bool) -> None:
     help="An ONNX embedder in the ArcFace convention (112x112), or a detector.",
 )
 @click.option("--card", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its card, a JSON file.")
-@click.option("--licence", default="as its owner says", show_default=True, help="Its licence, for the card.")
+@click.option("--license", "terms", default="as its owner says", show_default=True, help="Its license, for the card.")
 @as_json
 @with_context
 def add(
-    context: Context, file: Path, name: str, like: str | None, card: Path | None, licence: str, as_json: bool
+    context: Context, file: Path, name: str, like: str | None, card: Path | None, terms: str, as_json: bool
 ) -> None:
     """Bring a model of your own: an ONNX embedder or detector, by --like or by --card."""
     if (like is None) == (card is None):
         raise UsageError("say what the model is like (--like arcface), or give its card (--card card.json)")
     settings = context.settings()
-    made = add_model(file, name, like, card, licence, settings)
+    made = add_model(file, name, like, card, terms, settings)
     if as_json:
         print_json(_to_json(made, True, False))
     else:

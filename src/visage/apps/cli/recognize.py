@@ -22,6 +22,7 @@ from visage.core.answers import Answer
 from visage.core.engine import Engine
 from visage.core.errors import UnreadableError
 from visage.core.every import HELP, parse_every
+from visage.core.match import rule_for
 from visage.core.ports.media import Annotator
 from visage.core.values import Frame, Job, JobKind, MatchOptions, Media, Sighting
 from visage.core.wire import answer_to_json
@@ -126,16 +127,25 @@ def detect(
 @click.command()
 @click.argument("first", metavar="PHOTO")
 @click.argument("second", metavar="PHOTO")
+@click.option(
+    "--stranger-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Different people that may be taken for one, 0.001 at most.",
+)
 @click.option("--threshold", type=click.FloatRange(-1, 1), help="Least similarity of one and the same person.")
 @as_json
 @with_context
-def compare(context: Context, first: str, second: str, threshold: float | None, as_json: bool) -> None:
+def compare(
+    context: Context, first: str, second: str, stranger_rate: float | None, threshold: float | None, as_json: bool
+) -> None:
     """Say whether two photos show the same person.
 
     The largest face of the first is held against every face of the second. The probability takes both answers for
     equally likely beforehand.
     """
     engine = open_engine(context.settings())
+    if threshold is None and stranger_rate is not None:
+        threshold = rule_for(engine.kit.card, MatchOptions(stranger_rate), 1).threshold
     answer = engine.compare(first, second, threshold=threshold)
     if as_json:
         print_json(answer_to_json(answer))

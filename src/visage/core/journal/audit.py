@@ -7,6 +7,7 @@ in groups, one object each, by a thread: who waits for an entry waits for one wr
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from visage.core.ports.objects import Objects
 
 PLACE = "audit"
 LINGER = 1.0  # seconds after which what nobody waits for is written
+_LOOK = 5.0  # seconds after which who waits looks whether there is still somebody who writes
 _MOST = 10_000  # entries that wait at most, while the store does not answer
 _DAY = 86_400_000  # milliseconds
 
@@ -70,9 +72,18 @@ class _Waiting:
 class Audit:
     """Used by many threads; several processes may share a store, each with an Audit of its own."""
 
-    def __init__(self, objects: Objects, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
-        """now: seconds since 1970. new_id: hex digits of chance, eight or more."""
+    def __init__(
+        self,
+        objects: Objects,
+        *,
+        now: Callable[[], float],
+        new_id: Callable[[], str],
+        report: Callable[[BaseException], None] = lambda _: None,
+    ) -> None:
+        """now: seconds since 1970. new_id: hex digits of chance, eight or more. report: is told of errors that a store
+        should not raise."""
         self._objects = objects
+        self._report = report
         self._now = now
         self._writer = new_id()[:8]
         self._count = 0
@@ -90,13 +101,13 @@ class Audit:
             if not self._open or len(self._queue) >= _MOST:
                 raise StorageError("the audit log cannot be written; see whether its store answers")
             self._queue.append(waiting)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="visage-audit", daemon=True)
                 self._thread.start()
             if wait or len(self._queue) == 1:
                 self._ring.notify_all()
         if wait:
-            waiting.written.wait()
+            self._await(waiting)
             if waiting.error:
                 raise waiting.error
 
@@ -108,7 +119,7 @@ class Audit:
             last = self._queue[-1:] or self._writing[-1:]
             self._ring.notify_all()
         for waiting in last:
-            waiting.written.wait()
+            self._await(waiting)
 
     def close(self) -> None:
         """Write what waits. Twice is once."""
@@ -118,11 +129,17 @@ class Audit:
         if self._thread:
             self._thread.join()
 
+    def _await(self, waiting: _Waiting) -> None:
+        while not waiting.written.wait(_LOOK):
+            if not (self._thread and self._thread.is_alive()) and not waiting.written.is_set():
+                raise StorageError("the audit log is not written any more; start the service again")
+
     def _work(self) -> None:
         while group := self._next():
             try:
                 self._write([waiting.entry for waiting in group])
-            except StorageError as error:
+            except BaseException as found:  # noqa: BLE001  whatever it is: who waits is told, who comes is served
+                error = found if isinstance(found, StorageError) else self._reported(found)
                 kept = [waiting for waiting in group if not waiting.urgent]  # who waits is told, and did nothing
                 with self._ring:
                     if self._open:
@@ -133,6 +150,13 @@ class Audit:
                 threading.Event().wait(LINGER)
             for waiting in group:
                 waiting.written.set()
+
+    def _reported(self, found: BaseException) -> StorageError:
+        with suppress(Exception):
+            self._report(found)
+        return StorageError(
+            f"the audit log cannot be written; the log of the service says why ({type(found).__name__})"
+        )
 
     def _next(self) -> list[_Waiting]:
         """What is to be written next, at the right time; nothing once all is closed and written."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from visage.core.errors import NoObjectError, UsageError
+from visage.core.journal.together import together
 from visage.core.ports.objects import Objects
 
 PLACE = "answered"
 KEEP = 24 * 3600.0  # seconds for which an answer is kept
+VOID = "void"  # in a claim: its answer is not to be kept
 _AT_WORK = 60.0  # seconds after which who began is taken for dead
 
 
@@ -52,7 +54,9 @@ class Repeats:
             except NoObjectError:  # given up just now
                 continue
             said = json.loads(data)
-            if said["at"] < self._now() - (_AT_WORK if said["kept"] is None else KEEP):
+            age, is_kept = self._now() - said["at"], said["kept"] is not None
+            # A claim of tomorrow was made before the clock was set back.
+            if age > (KEEP if is_kept else _AT_WORK) or (age < -_AT_WORK and not is_kept):
                 return Turn.FIRST if self._objects.replace(place, claim, version) else Turn.BUSY
             if said["print"] != print_:
                 raise UsageError("this Idempotency-Key was used for another request; take a new one")
@@ -60,27 +64,41 @@ class Repeats:
         return Turn.BUSY
 
     def keep(self, account: str, key: str, asked: bytes, kept: Kept) -> None:
-        said = {
-            "print": hashlib.sha256(asked).hexdigest(),
-            "at": self._now(),
-            "kept": [kept.status, kept.body, kept.tag],
-        }
-        self._objects.put(_place(account, key), json.dumps(said).encode())
+        """Unless somebody was erased since it was begun, whom the answer may speak of: then it is as if it had been
+        asked without the key."""
+        place, print_ = _place(account, key), hashlib.sha256(asked).hexdigest()
+        said = {"print": print_, "at": self._now(), "kept": [kept.status, kept.body, kept.tag]}
+        try:
+            claim, version = self._objects.read(place)
+        except NoObjectError:
+            return
+        if VOID in json.loads(claim) or not self._objects.replace(place, json.dumps(said).encode(), version):
+            self._objects.delete([place])
 
     def give_up(self, account: str, key: str) -> None:
         """Nothing was changed: asked again, it is tried again."""
         self._objects.delete([_place(account, key)])
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Delete the answers that speak of these people or faces."""
+        """Delete the answers that speak of these people or faces, and have those that are on their way not kept."""
         wanted = [one.encode() for one in ids]
-        for stored in self._objects.list(PLACE):
-            try:
-                data = self._objects.get(stored.key)
-            except NoObjectError:
-                continue
-            if any(one in data for one in wanted):
-                self._objects.delete([stored.key])
+
+        def speaks_of_them(key: str) -> bool:
+            while True:
+                try:
+                    data, version = self._objects.read(key)
+                except NoObjectError:
+                    return False
+                if any(one in data for one in wanted):
+                    return True
+                claim = json.loads(data)
+                if claim["kept"] is not None or VOID in claim:
+                    return False
+                if self._objects.replace(key, json.dumps({**claim, VOID: True}).encode(), version):
+                    return False  # and what is answered after this is not kept
+
+        keys = [stored.key for stored in self._objects.list(PLACE)]
+        self._objects.delete([key for key, gone in zip(keys, together(speaks_of_them, keys), strict=True) if gone])
 
     def sweep(self) -> int:
         """Delete the answers that were kept long enough; how many."""

@@ -158,13 +158,15 @@ class Elsewhere:
 
 Step = Renamed | Moved | Hid | Added | Denied | Pending | Elsewhere
 
+PENDING = "pending"  # which stands in every change that has a step of that kind
+
 _KINDS: dict[str, type[Step]] = {
     "rename": Renamed,
     "move": Moved,
     "hide": Hid,
     "add": Added,
     "deny": Denied,
-    "pending": Pending,
+    PENDING: Pending,
     "elsewhere": Elsewhere,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from visage.core.amend import BEFORE
 from visage.core.bulk.outcomes import without
 from visage.core.bulk.plan import erased_key
 from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError
@@ -23,6 +22,7 @@ from visage.core.ports.queue import DeadLetter, Queue
 from visage.core.serverless.struck import speaks_of
 from visage.core.serverless.unstage import Stage, unstage
 from visage.core.service.deleting import Unknowns
+from visage.core.service.weighed import less
 from visage.core.tickets import Ticket, result_key, result_to_bytes, ticket_from_text, ticket_key
 from visage.core.values import JobKind, Person
 
@@ -34,9 +34,6 @@ _RESULT = re.compile(r"([0-9a-f]{32})/result\.json")
 _TICKET = re.compile(r"([0-9a-f]{32})/ticket\.json")
 
 _LETTERS = 10_000  # that are looked at
-
-# Whom a sighting was compared with, and need not be.
-_WEIGHED = {"nearest", "runner_up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +181,20 @@ class Eraser:
         ticket = self._ticket(job)
         if ticket is not None and lookup_name(ticket.job.collection) != wanted.collection:
             return data
-        if kind == JobKind.BULK and "report" in result:
-            names = frozenset() if wanted.name is None else {wanted.name}
-            return result_to_bytes(without(result, names, wanted.ids))
+        if kind == JobKind.BULK:
+            return self._of_many(ticket, data, result, wanted)
         if kind == JobKind.ENROLL:
             return None if there or _is_to_enroll(ticket, wanted) or _resembles(result, wanted) else data
         # A match may go by a face that is no more: the person is still there.
-        return data if wanted.name is None else _less(result, wanted)
+        return data if wanted.name is None else _of_one(result, wanted)
+
+    def _of_many(self, ticket: Ticket | None, data: bytes, result: dict[str, Any], wanted: _Wanted) -> bytes:
+        if "report" in result:
+            names = frozenset() if wanted.name is None else {wanted.name}
+            return result_to_bytes(without(result, names, wanted.ids))
+        if ticket is not None:  # it failed, and may be done once more
+            self._spare(ticket, wanted)
+        return data
 
     def _ticket(self, job: str) -> Ticket | None:
         try:
@@ -224,29 +228,6 @@ def _resembles(result: dict[str, Any], wanted: _Wanted) -> bool:
     return wanted.name is not None and (enrollment.get("resembles") or {}).get("name") == wanted.name
 
 
-def _less(result: dict[str, Any], wanted: _Wanted) -> bytes | None:
-    """The answer less whom is wanted; None where it names them."""
-    struck = result_to_bytes(_struck(_as_it_is(result, wanted.ids), wanted.ids))
+def _of_one(result: dict[str, Any], wanted: _Wanted) -> bytes | None:
+    struck = result_to_bytes(less(result, wanted.ids))
     return None if wanted.are_in(struck) else struck
-
-
-def _as_it_is(result: dict[str, Any], ids: frozenset[str]) -> dict[str, Any]:
-    """The result, which may be taken back to what it was before it was amended, but not to the person."""
-    before = {
-        place: {key: None if _speaks_of(match, ids) else match for key, match in was.items()}
-        for place, was in (result.get(BEFORE) or {}).items()
-    }
-    return {**result, BEFORE: before} if before else result
-
-
-def _struck(value: Any, ids: frozenset[str]) -> Any:
-    """The value less the person wherever they were only weighed."""
-    if isinstance(value, list):
-        return [_struck(one, ids) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: None if key in _WEIGHED and _speaks_of(one, ids) else _struck(one, ids) for key, one in value.items()}
-
-
-def _speaks_of(match: Any, ids: frozenset[str]) -> bool:
-    return isinstance(match, dict) and any(match.get(key) in ids for key in ("person_id", "face_id"))

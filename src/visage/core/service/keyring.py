@@ -12,16 +12,14 @@ from enum import StrEnum
 from visage.core.errors import NoKeyError, NoObjectError, StorageError, UsageError
 from visage.core.names import check_name, lookup_name
 from visage.core.ports.objects import Objects
-from visage.core.service.sessions import read_token, write_token
+from visage.core.service.sessions import Secret, read_token, write_token
 
 KEYS = "keys.json"
-SESSIONS = "sessions.secret"
 VERSION = 1
 FRESH = 2.0  # seconds for which what was read of the keys is believed
 
 _KEY = re.compile("vsg_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _TRIES = 100
-SECRET_LENGTH = 43
 
 
 class Role(StrEnum):
@@ -84,7 +82,7 @@ class Keyring:
         self._keys: dict[str, Key] = {}
         self._version: str | None = None
         self._read_at: float | None = None
-        self._sessions: str | None = None
+        self._secret = Secret(objects, now, new_secret, fresh=FRESH)
 
     def create(self, name: str, role: Role) -> tuple[Account, str]:
         """A new key: whose it is, and its text, which nobody can be told again.
@@ -145,11 +143,11 @@ class Keyring:
 
     def begin(self, account: Account, seconds: float) -> str:
         """A session: a token that stands for this account for so long, and ends at once with its key."""
-        return write_token(self._secret(), account.id, self._now() + seconds)
+        return write_token(self._secret.text(), account.id, self._now() + seconds)
 
     def visitor(self, token: str) -> Account:
         """Whose session this is. Raises `NoKeyError` where it is none, is over, or its key was revoked."""
-        number = read_token(self._secret(), token, self._now())
+        number = read_token(self._secret.text(), token, self._now())
         key = self._current().get(number or "")
         if not key or key.revoked is not None:
             raise NoKeyError("you are not logged in any more; log in again")
@@ -162,16 +160,6 @@ class Keyring:
     def ever(self) -> bool:
         """Whether there is or was one: who has made keys, and revoked them, wants nobody let in without."""
         return bool(self._current())
-
-    def _secret(self) -> str:
-        """What all processes sign sessions with; the first of them to need it makes it."""
-        if self._sessions is None:
-            self._objects.create(SESSIONS, self._new_secret().encode())
-            secret = self._objects.get(SESSIONS).decode(errors="replace")
-            if len(secret) < SECRET_LENGTH:
-                raise StorageError(f"{SESSIONS} is damaged, so nobody can log in; delete it, and all log in anew")
-            self._sessions = secret
-        return self._sessions
 
     def _current(self) -> dict[str, Key]:
         """The keys by id, as they were at most `FRESH` seconds ago."""
