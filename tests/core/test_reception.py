@@ -179,7 +179,7 @@ def test_a_client_that_asks_again_meanwhile_waits_for_the_same_job(service: Serv
     assert all(result == answers[0][1] for _, result in answers)
     assert answers[0][1] is not None
     assert len(done) == 1
-    assert reception._waiting == {}
+    assert reception._listener._waiting == {}
 
 
 def test_a_result_of_another_time_is_not_taken_for_an_answer(service: Service, reception: Reception) -> None:

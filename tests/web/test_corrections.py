@@ -2,10 +2,13 @@
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
@@ -13,18 +16,21 @@ from PIL import Image
 
 from tests.doors.bad_files import encoded, film, photo
 from tests.web.whole import Whole, open_whole
-from visage.core.service.correct import FOLDER, same_face
+from visage.core.service.correct import same_face
 from visage.core.service.keyring import Role
+from visage.core.service.noted import WAITING
 from visage.core.tickets import result_key
 from visage.web.answers import Answered, AnswerOut, JobState, MatchOut, SightingOut
 from visage.web.corrections import Corrected
+from visage.web.jobs_types import CorrectionOf, JobPage, JobSummary, KnownJob
 
 OBAMA, BIDEN = "Barack Obama", "Joe Biden"
+ASYNC = {"Prefer": "respond-async"}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Whole]:
-    with open_whole(tmp_path_factory.mktemp("whole")) as opened:
+    with open_whole(tmp_path_factory.mktemp("whole"), request_seconds=300.0) as opened:
         yield opened
 
 
@@ -75,6 +81,9 @@ class Room:
         state = JobState.model_validate(self.client.get(f"/v1/jobs/{job}").json)
         assert state.answer
         return names(state.answer)
+
+    def jobs(self) -> list[JobSummary]:
+        return JobPage.model_validate(self.client.get("/v1/jobs?limit=200").json).jobs
 
     def people(self) -> dict[str, int]:
         return {person.name: person.faces for person in self.whole.gallery.people(self.collection)}
@@ -169,16 +178,50 @@ def test_undone_it_is_as_before(room: Room, two: bytes) -> None:
 
 def test_who_does_not_wait_finds_the_answer_right_all_the_same(room: Room, two: bytes) -> None:
     found = room.recognize(two)
-    job = room.correct(found.job.id, 1, 202, name=BIDEN, headers={"Prefer": "respond-async"})["job"]["id"]
+    job = room.correct(found.job.id, 1, 202, name=BIDEN, headers=ASYNC)["job"]["id"]
     assert room.client.get(f"/v1/jobs/{job}?wait=10").json["status"] == "done"  # type: ignore[index]
     assert room.names(found.job.id) == [OBAMA, BIDEN]
-    assert not list(room.whole.outputs.list(f"{found.job.id}/{FOLDER}"))
+    assert not list(room.whole.outputs.list(f"{WAITING}/{found.job.id}"))
+
+
+def test_whoever_lists_the_jobs_finds_the_answer_right_and_what_corrected_it(room: Room, two: bytes) -> None:
+    found = room.recognize(two)
+    person = match(found.answer, 0).person_id
+    asked = [(1, {"name": BIDEN}), (0, {"deny": person})]
+    ids = [room.correct(found.job.id, number, 202, headers=ASYNC, **said)["job"]["id"] for number, said in asked]
+    soon(lambda: all(room.whole.outputs.version(result_key(one)) for one in ids))
+    jobs = {job.id: job for job in room.jobs()}
+    assert jobs[found.job.id].people == [BIDEN]
+    assert jobs[found.job.id].corrects is None
+    naming, denial = (jobs[one].corrects for one in ids)
+    assert naming == CorrectionOf(job=found.job.id, person=BIDEN, denied=False)
+    assert denial == CorrectionOf(job=found.job.id, person=OBAMA, denied=True)
+    state = KnownJob.model_validate(room.client.get(f"/v1/jobs/{ids[0]}").json)
+    assert state.corrects == naming
+    assert not list(room.whole.outputs.list(f"{WAITING}/{found.job.id}"))
+
+
+def test_whoever_asks_for_a_correction_that_is_done_finds_all_of_it_done(room: Room, two: bytes) -> None:
+    found = room.recognize(two)
+    room.correct(found.job.id, 1, name="Ada")
+    job = room.correct(found.job.id, 1, 202, name="Bo", headers=ASYNC)["job"]["id"]
+    assert room.client.get(f"/v1/jobs/{job}?wait=60").json["status"] == "done"  # type: ignore[index]
+    assert room.people() == {OBAMA: 1, "Bo": 1}
+
+
+def test_nothing_waits_for_a_job_that_was_forgotten(room: Room, two: bytes) -> None:
+    found = room.recognize(two)
+    job = room.correct(found.job.id, 1, 202, name=BIDEN, headers=ASYNC)["job"]["id"]
+    assert room.client.delete(f"/v1/jobs/{found.job.id}").status_code == 204
+    [listed] = [one for one in room.jobs() if one.id == job]
+    assert listed.corrects
+    assert not list(room.whole.outputs.list(f"{WAITING}/{found.job.id}"))
 
 
 def test_what_is_undone_before_anybody_looked_stays_undone(room: Room, two: bytes) -> None:
     found = room.recognize(two)
-    job = room.correct(found.job.id, 1, 202, name=BIDEN, headers={"Prefer": "respond-async"})["job"]["id"]
-    assert room.client.get(f"/v1/jobs/{job}?wait=10").json["status"] == "done"  # type: ignore[index]
+    job = room.correct(found.job.id, 1, 202, name=BIDEN, headers=ASYNC)["job"]["id"]
+    soon(lambda: room.whole.outputs.version(result_key(job)) is not None)
     [change, *_] = room.client.get(f"/v1/history?collection={room.collection}").json["changes"]  # type: ignore[index]
     room.undo(change["id"])
     assert room.names(found.job.id) == [OBAMA, "unknown"]
@@ -233,10 +276,10 @@ def test_in_a_video_it_goes_for_the_face_as_long_as_it_is_seen(room: Room, sampl
 
 def test_whoever_is_erased_meanwhile_is_not_named(room: Room, two: bytes) -> None:
     found = room.recognize(two)
-    room.correct(found.job.id, 1, 202, name=BIDEN, headers={"Prefer": "respond-async"})
+    room.correct(found.job.id, 1, 202, name=BIDEN, headers=ASYNC)
     [change, *_] = room.client.get(f"/v1/history?collection={room.collection}").json["changes"]  # type: ignore[index]
     job = change["id"].partition("-")[2]
-    assert room.client.get(f"/v1/jobs/{job}?wait=10").json["status"] == "done"  # type: ignore[index]
+    soon(lambda: room.whole.outputs.version(result_key(job)) is not None)  # and nobody asks for it
     [person] = [one for one in room.whole.gallery.people(room.collection) if one.name == BIDEN]
     assert room.client.delete(f"/v1/people/{person.id}?collection={room.collection}").status_code == 200
     assert room.names(found.job.id) == [OBAMA, "unknown"]
@@ -246,10 +289,11 @@ def test_whoever_is_erased_meanwhile_is_not_named(room: Room, two: bytes) -> Non
 def test_two_corrections_of_a_face_count_in_the_order_they_were_made(room: Room, two: bytes) -> None:
     found = room.recognize(two)
     for name in ("First", "Second", "Third"):
-        room.correct(found.job.id, 1, 202, name=name, headers={"Prefer": "respond-async"})
+        room.correct(found.job.id, 1, 202, name=name, headers=ASYNC)
     done = room.correct(found.job.id, 1, name="Last")
     assert match(done.answer, 1).name == "Last"
     assert room.names(found.job.id) == [OBAMA, "Last"]
+    assert room.people() == {OBAMA: 1, "Last": 1}
 
 
 def test_one_of_two_corrections_undone_leaves_the_other(room: Room, two: bytes) -> None:
@@ -265,6 +309,84 @@ def test_one_of_two_corrections_undone_leaves_the_other(room: Room, two: bytes) 
     assert whole["answer"] == found.answer.model_dump(exclude_unset=True)  # type: ignore[index]
 
 
+def test_a_face_is_enrolled_once_as_whom_the_last_correction_says(room: Room, two: bytes) -> None:
+    found = room.recognize(two)
+    first = room.correct(found.job.id, 1, name="Ada")
+    second = room.correct(found.job.id, 1, name="Bo")
+    assert room.people() == {OBAMA: 1, "Bo": 1}
+    assert names(room.recognize(two).answer) == [OBAMA, "Bo"]
+    changes = room.client.get(f"/v1/history?collection={room.collection}").json["changes"]  # type: ignore[index]
+    assert [one["name"] for one in changes[0]["people"]] == ["Bo", "Ada"]
+    room.undo(second.change)
+    assert room.names(found.job.id) == [OBAMA, "Ada"]
+    assert room.people() == {OBAMA: 1, "Ada": 1}
+    learned, restored = match(first.answer, 1), match(room.recognize(two).answer, 1)
+    assert (restored.person_id, restored.face_id) == (learned.person_id, learned.face_id)
+    assert restored.similarity > 0.99
+    room.undo(first.change)
+    assert room.people() == {OBAMA: 1}
+    assert room.names(found.job.id) == [OBAMA, "unknown"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_corrections_of_a_face_are_undone_in_any_order(room: Room, two: bytes, order: tuple[int, ...]) -> None:
+    found = room.recognize(two)
+    said = ["Ada", "Bo", "Cy"]
+    changes = [room.correct(found.job.id, 1, name=name).change for name in said]
+    standing = [0, 1, 2]
+    for number in order:
+        room.undo(changes[number])
+        standing.remove(number)
+        last = [said[standing[-1]]] if standing else []
+        assert room.people() == {OBAMA: 1, **dict.fromkeys(last, 1)}
+        assert room.names(found.job.id) == [OBAMA, *(last or ["unknown"])]
+        room.undo(changes[number], 409)
+
+
+def test_who_was_there_before_keeps_their_own_faces(room: Room, two: bytes, samples: Path) -> None:
+    """And a picture that they are enrolled with already is no second face of theirs once all is undone."""
+    room.enroll(BIDEN, encoded(photo(samples / "biden.jpg", 480), "PNG"))
+    found = room.recognize(two)
+    first = room.correct(found.job.id, 1, name=OBAMA).change
+    assert room.people() == {BIDEN: 1, OBAMA: 2}
+    second = room.correct(found.job.id, 1, name=BIDEN)
+    assert room.people()[OBAMA] == 1
+    room.undo(second.change)
+    assert room.people() == {BIDEN: 1, OBAMA: 2}
+    room.undo(first)
+    assert room.people() == {BIDEN: 1, OBAMA: 1}
+
+
+def test_whoever_is_erased_is_not_brought_back_by_undoing(room: Room, two: bytes, samples: Path) -> None:
+    room.enroll("Ada", encoded(photo(samples / "obama3.jpg", 480), "JPEG"))
+    found = room.recognize(two)
+    for name in ("Ada", "Bo"):
+        last = room.correct(found.job.id, 1, name=name)
+    assert room.people() == {OBAMA: 1, "Ada": 1, "Bo": 1}
+    [ada] = [one for one in room.whole.gallery.people(room.collection) if one.name == "Ada"]
+    assert room.client.delete(f"/v1/people/{ada.id}?collection={room.collection}").status_code == 200
+    room.client.post(f"/v1/history/{last.change}/undo")
+    assert "Ada" not in room.people()
+
+
+def test_of_a_video_no_picture_of_the_face_is_lost(room: Room, samples: Path, tmp_path: Path) -> None:
+    """Two pictures of one track are corrected, one after the other."""
+    pictures = [photo(samples / name, 360)[:, :240] for name in ("obama2.jpg", "biden.jpg")]
+    smeared = cv2.GaussianBlur(pictures[1], (0, 0), 2).astype(np.uint8)
+    clip = film(tmp_path / "clip.mp4", [pictures[0]] * 5 + [pictures[1]] * 10 + [smeared] * 10)
+    found = room.recognize(clip.read_bytes(), "video", every="5f")
+    assert names(found.answer) == [OBAMA] + ["unknown"] * 4
+    first = room.correct(found.job.id, 1, name="Ada")
+    assert names(first.answer)[1:] == ["Ada"] * 4
+    second = room.correct(found.job.id, 4, name="Bo", force=True)
+    assert "Ada" not in room.people()
+    assert room.people() == {OBAMA: 1, "Bo": 2}
+    room.undo(second.change)
+    assert room.people() == {OBAMA: 1, "Ada": 1}
+    room.undo(first.change)
+    assert room.people() == {OBAMA: 1}
+
+
 def test_several_at_once(room: Room, two: bytes) -> None:
     found = room.recognize(two)
     said = [(0, "His Twin"), (1, BIDEN)]
@@ -274,6 +396,13 @@ def test_several_at_once(room: Room, two: bytes) -> None:
     for thread in threads:
         thread.join()
     assert room.names(found.job.id) == ["His Twin", BIDEN]
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def _say(room: Room, job: str, place: int, name: str) -> None:

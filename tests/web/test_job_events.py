@@ -113,6 +113,15 @@ def test_who_has_gone_holds_no_thread(tier: Tier, job: Held) -> None:
         job.release()
 
 
+def test_a_service_that_is_asked_to_leave_ends_its_streams(tier: Tier, job: Held) -> None:
+    with served(tier) as connect:
+        listener = connect()
+        listener.sendall(f"GET {job.events} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        until(listener, b"event: state")
+    with listener:
+        assert until(listener, b"\r\n0\r\n\r\n").count(b": the service ends; ask again\n\n") == 1
+
+
 def until(connection: socket.socket, wanted: bytes) -> bytes:
     data = b""
     while wanted not in data:

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,15 @@ from werkzeug.test import TestResponse
 from tests.web.fakes import Tier, Work, answer, open_tier
 from visage.core.answers import Answer
 from visage.core.errors import UnreadableError
+from visage.core.journal.audit import Action
+from visage.core.journal.audit_log import AuditLog
 from visage.core.service.keyring import Role
+from visage.core.service.noted import Notes
+from visage.core.service.reception import Asked
 from visage.core.tickets import Ticket, progress_key
-from visage.web.answers import Accepted, JobPage, JobState
+from visage.core.values import EnrollOptions, Job, JobKind
+from visage.web.answers import Accepted, JobState
+from visage.web.jobs_types import CorrectionOf, JobPage
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -203,6 +210,42 @@ def test_a_failed_job_is_done_once_more(tier: Tier, client: FlaskClient) -> None
     assert len(tier.worker.tickets) == 2
 
 
+def test_asked_again_with_its_key_a_job_is_not_done_once_more_again(tier: Tier, client: FlaskClient) -> None:
+    tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
+    where = post(client, Prefer="respond-async").headers["Location"]
+    assert client.get(f"{where}?wait=60").json["status"] == "failed"  # type: ignore[index]
+    key = {"Idempotency-Key": "once-more"}
+    first = client.post(f"{where}/retry", headers=key)
+    assert client.get(f"{where}?wait=60").json["status"] == "failed"  # type: ignore[index]
+    again = client.post(f"{where}/retry", headers=key)
+    assert (first.status_code, again.status_code) == (202, 202), again.text
+    assert again.headers["Location"] == where
+    assert again.json == first.json
+    assert len(tier.worker.tickets) == 2
+    assert client.delete(where, headers=key).status_code == 422
+
+
+def test_asked_again_with_its_key_what_is_forgotten_is_so(client: FlaskClient) -> None:
+    first, second = (f"/v1/jobs/{post(client).json['job']['id']}" for _ in range(2))  # type: ignore[index]
+    key = {"Idempotency-Key": "forget"}
+    assert [client.delete(first, headers=key).status_code for _ in range(2)] == [204, 204]
+    assert client.delete(second, headers=key).status_code == 422
+    assert client.get(second).status_code == 200
+    assert client.delete(first, headers={"Idempotency-Key": "another"}).status_code == 404
+
+
+def test_a_page_of_jobs_is_one_look(tier: Tier, client: FlaskClient) -> None:
+    """With the pictures on it, and however often it is brought up to date."""
+    jobs = [post(client).json["job"]["id"] for _ in range(3)]  # type: ignore[index]
+    for _ in range(2):
+        assert client.get("/v1/jobs").status_code == 200
+        for job in jobs:
+            assert client.get(f"/v1/jobs/{job}/source/0").status_code == 200
+    tier.audit.flush()
+    looks, _ = AuditLog(tier.journal, time.time).page(lambda entry: entry.action is Action.LOOK, 9)
+    assert [set(look.jobs) for look in looks] == [set(jobs)]
+
+
 def test_only_what_is_still_there_is_done_once_more(tier: Tier, client: FlaskClient) -> None:
     tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
     where = post(client, Prefer="respond-async").headers["Location"]
@@ -212,6 +255,19 @@ def test_only_what_is_still_there_is_done_once_more(tier: Tier, client: FlaskCli
     assert client.get(where).json["status"] == "failed"  # type: ignore[index]
     assert client.get(f"{where}/source/0").status_code == 404
     assert client.post(f"/v1/jobs/{'0' * 32}/retry").status_code == 404
+
+
+def test_a_correction_that_failed_is_said_again_and_not_done_once_more(tier: Tier, client: FlaskClient) -> None:
+    answered = post(client).json["job"]["id"]  # type: ignore[index]
+    tier.worker.work = lambda ticket, _: UnreadableError(ticket.job.sources[0], "it is no picture")
+    options = EnrollOptions(box=(0.0, 0.0, 9.0, 9.0))
+    learning = tier.reception.submit(Asked(Job(JobKind.ENROLL, (), name="Bo", enroll=options), [("a.jpg", b"a")]))
+    Notes(tier.outputs).add(answered, learning, [0])
+    [correction] = [one for one in JobPage.model_validate(client.get("/v1/jobs").json).jobs if one.id == learning.id]
+    assert correction.status == "failed"
+    assert correction.corrects == CorrectionOf(job=answered, person="Bo", denied=False)
+    refused = client.post(f"/v1/jobs/{correction.id}/retry")
+    assert (refused.status_code, "say it again" in refused.text) == (409, True)
 
 
 def test_a_job_that_is_under_way_is_not_done_once_more(tier: Tier, client: FlaskClient) -> None:

@@ -1,14 +1,18 @@
 """/v1: everything that was found, as JSON."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.fakes import Tier, answer
+from tests.web.fakes import FACTS, Tier, answer, open_tier
+from visage.core.calibration import Calibration
+from visage.core.cards import EmbedderCard
 from visage.core.values import Job, JobKind, MatchOptions, Sampling
 from visage.web.answers import Answered
+from visage.web.facts import ModelState
 
 
 def picture(name: str = "face.jpg") -> tuple[io.BytesIO, str]:
@@ -126,6 +130,31 @@ def test_compare_takes_two_in_their_order(tier: Tier, client: FlaskClient) -> No
     assert seen == [b"a", b"b"]
     assert asked(tier).kind is JobKind.COMPARE
     assert asked(tier).match.threshold == 0.25
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("", None), ("max_false_match_rate=1e-5", 0.75), ("max_false_match_rate=1e-3", 0.5),
+     ("max_false_match_rate=0.5", 0.5), ("max_false_match_rate=1e-5&threshold=0.25", 0.25)],
+)  # fmt: skip
+def test_compare_by_the_share_of_different_people_taken_for_one(said: str, expected: float | None) -> None:
+    table = ((0.1, 0.1), (0.001, 0.5), (0.00001, 0.75))
+    spread = Calibration("faces", 10**6, 10**4, table, ((1.0, 0.1), (0.0, 0.9)), ((0.0, -3.0), (1.0, 3.0)))
+    card = EmbedderCard("e", "embedder", "file", "E", "", "", (), calibration=spread)
+    another = ModelState(replace(card, calibration=None), installed=True, in_use=False)
+    models = [another, ModelState(card, installed=True, in_use=True)]
+    tier = open_tier(facts=replace(FACTS, models=lambda: models))
+    both = {"first": picture(), "second": picture()}
+    assert tier.app.test_client().post(f"/v1/compare?{said}", data=both).status_code == 200
+    least = asked(tier).match.threshold
+    assert least == (expected if expected is None else pytest.approx(expected))
+    tier.close()
+
+
+@pytest.mark.parametrize("rate", ["0", "1.5", "x"])
+def test_compare_by_a_share_that_is_none(client: FlaskClient, rate: str) -> None:
+    both = {"first": picture(), "second": picture()}
+    assert client.post(f"/v1/compare?max_false_match_rate={rate}", data=both).status_code == 422
 
 
 def test_compare_wants_both(client: FlaskClient) -> None:

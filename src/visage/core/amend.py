@@ -84,6 +84,15 @@ def without(result: Mapping[str, Any], people: Collection[str], sampling: Sampli
     return whole
 
 
+def said_in(result: Mapping[str, Any]) -> dict[int, list[str]]:
+    """Who amended which of the answer's faces (their `by`), by place; of each the first of them first."""
+    said: dict[int, list[str]] = {}
+    for mark in result.get(BEFORE) or {}:
+        place, _, by = mark.partition(" ")
+        said.setdefault(int(place), []).append(by)
+    return said
+
+
 def rewrite(outputs: Objects, job: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> bool:
     """Change a job's stored result, whoever else changes it at the same time; whether anything was changed. False too
     where there is none, where it is an error, or where it is damaged. Raises `StorageError`."""

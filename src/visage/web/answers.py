@@ -242,21 +242,5 @@ class JobState(JobOut):
     error: JobProblem | None = None
 
 
-class JobSummary(JobOut):
-    """A job in the list. names: what the files are called. people: who was found, most seen first, or enrolled."""
-
-    names: list[str]
-    people: list[str]
-    progress: dict[str, Any] | None
-    error: JobProblem | None
-
-
-class JobPage(Shape):
-    """Newest first. next: the cursor of the next page, None where there is none."""
-
-    jobs: list[JobSummary]
-    next: str | None
-
-
 class Health(Shape):
     status: Literal["ok"]

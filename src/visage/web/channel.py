@@ -36,6 +36,10 @@ _DETAILS = {
 }
 
 
+# In a request's environment: says whether the server is asked to leave, for answers that would go on.
+LEAVING = "visage.leaving"
+
+
 class TooSlow(BadRequest):  # type: ignore[misc]  # waitress has no types
     code = 408
     reason = "Request Timeout"
@@ -75,6 +79,9 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
 
 
 class Task(WSGITask):  # type: ignore[misc]
+    def get_environment(self) -> dict[str, Any]:
+        return {**super().get_environment(), LEAVING: lambda: self.channel.server.stopping}
+
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping:
             self.set_close_on_finish()

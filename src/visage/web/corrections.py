@@ -146,10 +146,11 @@ def _keep(service: Service, ticket: Ticket, learning: Ticket, person: tuple[str,
         Elsewhere(_PLACE, {"job": ticket.id, "learning": learning.id, "places": places}),
         Pending((learning.id,), person[1]),
     ]
+    overruled = [] if learning.job.enroll.deny else service.corrections.overruled(ticket, places)
     change = service.journal.changed(
         ChangeKind.CORRECT,
         ticket.job.collection,
-        [person],
+        [person, *(one for one in overruled if one[0] != person[0])],
         steps,
         key=learning.id,
         at=learning.created,
@@ -158,12 +159,11 @@ def _keep(service: Service, ticket: Ticket, learning: Ticket, person: tuple[str,
     known = service.journal.history.get(change.id)
     if known is None or known.undone is None:  # asked again by its key after it was undone, it stays so
         service.corrections.note(ticket.id, learning, places)
-    return change
+    return known or change
 
 
 def _back(service: Service, data: Mapping[str, Any]) -> str | None:
-    service.corrections.take_back(data["job"], data["learning"], data["places"])
-    return None
+    return service.corrections.take_back(data["job"], data["learning"], data["places"])
 
 
 def _corrected(service: Service, ticket: Ticket, result: dict[str, Any], change: Undoable) -> Response:

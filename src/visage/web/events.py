@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from visage.core.errors import VisageError
+from visage.web.channel import LEAVING
 
 KIND = "text/event-stream"
 
@@ -40,16 +41,17 @@ class Events:
         self._room = threading.BoundedSemaphore(STREAMS)
 
     def response(self, state: State, seconds: float) -> Response:
-        """A stream that ends with the job, or after so many seconds."""
+        """A stream that ends with the job, after so many seconds, or when the server is asked to leave."""
         free = self._room.acquire(blocking=False)
-        response = Response(_stream(state, seconds if free else 0.0), content_type=KIND)
+        leaving = request.environ.get(LEAVING, lambda: False)
+        response = Response(_stream(state, seconds if free else 0.0, leaving), content_type=KIND)
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the events back
         if free:
             response.call_on_close(self._room.release)
         return response
 
 
-def _stream(state: State, seconds: float) -> Iterator[str]:
+def _stream(state: State, seconds: float, leaving: Callable[[], bool]) -> Iterator[str]:
     yield f"retry: {_AGAIN}\n\n"
     end = time.monotonic() + seconds
     told, wait = "", 0.0
@@ -61,5 +63,8 @@ def _stream(state: State, seconds: float) -> Iterator[str]:
         text = json.dumps(now, separators=(",", ":"))
         yield f"event: state\ndata: {text}\n\n" if text != told else ":\n\n"
         if now["status"] in _OVER or time.monotonic() >= end:
+            return
+        if leaving():
+            yield ": the service ends; ask again\n\n"
             return
         told, wait = text, _EVERY

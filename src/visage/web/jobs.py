@@ -1,24 +1,28 @@
 """/v1/jobs: what was handed in, how it stands, and what came in for it."""
 
+from contextlib import suppress
 from typing import Any
 
-from flask import Response, g, jsonify
+from flask import Response, g, jsonify, url_for
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.amend import BEFORE
-from visage.core.errors import NoObjectError
+from visage.core.errors import NoObjectError, VisageError
 from visage.core.service.joblist import JobList, Summary
 from visage.core.service.keyring import Role
+from visage.core.service.noted import answer_of
 from visage.core.service.records import forget_failure
 from visage.core.tickets import Ticket, input_key
 from visage.core.values import JobKind
 from visage.web import document
-from visage.web.answers import JobPage, JobState
 from visage.web.asking import Service, accepted, answered, fits, job_of, own_ticket
 from visage.web.bulk import report_out, result_of_many
 from visage.web.events import EVENTS, Events
+from visage.web.jobs_types import JobPage, KnownJob
 from visage.web.kept import FILE, kept_file
-from visage.web.parameters import JobPath, JobsOptions, SourcePath, WaitOptions
+from visage.web.parameters import JobPath, JobsOptions, SourceOptions, SourcePath, WaitOptions
+from visage.web.people_types import KeyHeaders
+from visage.web.pictures import small_picture
 from visage.web.problems import Problem, problem_of, title
 
 
@@ -42,7 +46,11 @@ def _add_list(app: OpenAPI, service: Service) -> None:
     )
     def jobs(query: JobsOptions) -> Response:
         owner = None if g.account.role is Role.ADMIN else g.account.id
+        with suppress(VisageError):  # the list is told all the same, and each answer puts itself right when asked for
+            service.corrections.settle_all()
         found, after = joblist.page(owner, query.limit, query.cursor or "")
+        # One look for all of them: their pictures, which are asked for next, are none then.
+        service.journal.glanced("", jobs=[one.ticket.id for one in found])
         return jsonify(jobs=[_row(service, one) for one in found], next=after)
 
 
@@ -54,7 +62,7 @@ def _add_answers(app: OpenAPI, service: Service) -> None:
         summary="How a job stands, and its answer",
         operation_id="job",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=JobState),
+        responses=document.responses(401, 404, 422, s200=KnownJob),
     )
     def job(path: JobPath, query: WaitOptions) -> Response:
         ticket = own_ticket(service, path.id)
@@ -106,14 +114,21 @@ def _add_changes(app: OpenAPI, service: Service) -> None:
         summary="Do a job that failed once more",
         operation_id="retry",
         security=document.KEYS,
-        responses=document.responses(401, 404, 409, s202=document.accepted()),
+        responses=document.responses(401, 404, 409, 422, s202=document.accepted()),
     )
-    def retry(path: JobPath) -> Response:
+    def retry(path: JobPath, header: KeyHeaders) -> Response:
         fits(service)
-        ticket = own_ticket(service, path.id)
+        response = service.journal.once(header.idempotency_key, lambda: sent_again(path.id))
+        response.headers.setdefault("Location", url_for("job", id=path.id))
+        return response
+
+    def sent_again(job_id: str) -> Response:
+        ticket = own_ticket(service, job_id)
         result = service.reception.result(ticket.id)
         if result is None or result["status"] != "failed":
             raise Problem(409, "only a job that failed is done once more")
+        if answer_of(service.outputs, ticket):  # the answer waits for it no more
+            raise Problem(409, "a correction is not done once more; say it again")
         if any(service.inputs.version(key) is None for key in ticket.job.sources):
             raise _gone()
         forget_failure(service.outputs, ticket.id)
@@ -125,10 +140,13 @@ def _add_changes(app: OpenAPI, service: Service) -> None:
         summary="Forget what came in and what was found",
         operation_id="forget",
         security=document.KEYS,
-        responses=document.responses(401, 404, s204=None),
+        responses=document.responses(401, 404, 409, 422, s204=None),
     )
-    def forget(path: JobPath) -> Response:
-        service.forget(own_ticket(service, path.id).id)
+    def forget(path: JobPath, header: KeyHeaders) -> Response:
+        return service.journal.once(header.idempotency_key, lambda: forgotten(path.id))
+
+    def forgotten(job_id: str) -> Response:
+        service.forget(own_ticket(service, job_id).id)
         return Response(status=204)
 
 
@@ -136,17 +154,21 @@ def _add_sources(app: OpenAPI, service: Service) -> None:
     @app.get(
         "/v1/jobs/<id>/source/<n>",
         summary="A file that came in for a job",
-        description="A photo as what it is (JPEG, PNG, WebP, GIF); anything else as bytes to be saved.",
+        description="A photo as what it is (JPEG, PNG, WebP, GIF); anything else as bytes to be saved. With a size, of "
+        "a photo of any kind: a small JPEG.",
         operation_id="job_source",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=FILE),
+        responses=document.responses(401, 404, 422, s200=FILE, s304=None),
     )
-    def job_source(path: SourcePath) -> Response:
+    def job_source(path: SourcePath, query: SourceOptions) -> Response:
         ticket = own_ticket(service, path.id)
         if path.n >= len(ticket.names):
             raise Problem(404, f"the job has {len(ticket.names)} files; they are counted from 0")
+        key, name = input_key(ticket.id, path.n), ticket.names[path.n]
         try:
-            return kept_file(service.inputs, input_key(ticket.id, path.n), ticket.names[path.n])
+            if query.size is not None:
+                return small_picture(service, key, name, query.size)
+            return kept_file(service.inputs, key, name)
         except NoObjectError:
             raise _gone() from None
 
@@ -162,23 +184,35 @@ def _result(service: Service, ticket: Ticket, query: WaitOptions) -> dict[str, A
         result = service.reception.result(ticket.id)
     if ticket.job.kind is JobKind.BULK:
         return result_of_many(service, ticket, result)
-    if result is None or ticket.job.kind is not JobKind.RECOGNIZE or not service.corrections.settle(ticket):
+    if result is None or ticket.job.kind not in {JobKind.RECOGNIZE, JobKind.ENROLL}:
         return result
-    return service.reception.result(ticket.id)
+    if ticket.job.kind is JobKind.ENROLL:
+        service.corrections.settle_after(ticket)
+        return result
+    return service.reception.result(ticket.id) if service.corrections.settle(ticket) else result
 
 
 def _state(service: Service, ticket: Ticket, result: dict[str, Any] | None) -> dict[str, Any]:
+    corrects = _correction(ticket, answer_of(service.outputs, ticket))
+    known = {"corrects": corrects} if corrects else {}
     if result is None:
         progress = _progress(service, ticket)
         if progress is None:
-            return job_of(ticket, "queued")
-        return {**job_of(ticket, "running"), "progress": progress}
+            return {**job_of(ticket, "queued"), **known}
+        return {**job_of(ticket, "running"), **known, "progress": progress}
     state = {key: value for key, value in result.items() if key not in {"error", BEFORE}}
     if "error" in result:
         state["error"] = _why(result["error"])
     if "report" in result:
         state["report"] = report_out(result["report"])
-    return state
+    return {**state, **known}
+
+
+def _correction(ticket: Ticket, answer: str | None) -> dict[str, Any] | None:
+    """answer: the job whose answer it corrects, if it is a correction."""
+    if answer is None:
+        return None
+    return {"job": answer, "person": ticket.job.name, "denied": ticket.job.enroll.deny}
 
 
 def _progress(service: Service, ticket: Ticket) -> dict[str, Any] | None:
@@ -198,6 +232,7 @@ def _row(service: Service, one: Summary) -> dict[str, Any]:
         "people": one.people,
         "progress": progress,
         "error": _why(one.result["error"]) if one.result and "error" in one.result else None,
+        "corrects": _correction(one.ticket, one.corrects),
     }
 
 

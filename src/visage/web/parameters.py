@@ -1,13 +1,16 @@
 """What a request may say, as the types that check it and that the OpenAPI document is made from."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from flask_openapi3.models.file import FileStorage
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from visage.core.cards import EmbedderCard
 from visage.core.errors import UsageError
 from visage.core.every import HELP, parse_every
+from visage.core.match import rule_for
 from visage.core.service.joblist import PLACE
 from visage.core.values import MatchOptions, Sampling
 from visage.web.described import Described
@@ -50,6 +53,16 @@ class CompareOptions(Parameters):
         float | None,
         Field(ge=-1, le=1, description="The least similarity (cosine) of one person, in place of the model's own."),
     ] = None
+    max_false_match_rate: Annotated[
+        float | None,
+        Field(gt=0, le=1, description="The share of different people that may be taken for one, 0.001 at most."),
+    ] = None
+
+    def least(self, card: Callable[[], EmbedderCard]) -> float | None:
+        """The least similarity of one person, where it is not to be the model's own. card: of the embedder in use."""
+        if self.threshold is not None or self.max_false_match_rate is None:
+            return self.threshold
+        return rule_for(card(), MatchOptions(self.max_false_match_rate), 1).threshold
 
 
 class RecognizeOptions(DetectOptions, CompareOptions):
@@ -150,6 +163,13 @@ class JobPath(Parameters):
 
 class SourcePath(JobPath):
     n: Annotated[int, Field(ge=0, description="Which of the files that came in, from 0.")]
+
+
+class SourceOptions(Parameters):
+    size: Annotated[
+        int | None,
+        Field(ge=16, le=2048, description="Of a photo: a JPEG that fits into a square of so many pixels instead."),
+    ] = None
 
 
 class JobsOptions(Parameters):

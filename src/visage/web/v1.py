@@ -6,6 +6,8 @@ from flask import Response, jsonify, request
 from flask_openapi3.openapi import OpenAPI
 
 from visage.core.amend import BEFORE
+from visage.core.cards import EmbedderCard
+from visage.core.errors import ModelError
 from visage.core.values import Job, JobKind, MatchOptions
 from visage.web import document
 from visage.web.answers import Answered
@@ -83,9 +85,17 @@ def add_recognition(app: OpenAPI, service: Service) -> None:
         fits(service)
         body = json_body(request, CompareJson)
         sources = two_from_base64(body.first, body.second) if body else form_files(request, ["first", "second"])
-        match = MatchOptions(service.stranger_rate, with_body(query, request, body).threshold)
+        least = with_body(query, request, body).least(lambda: _embedder(service))
+        match = MatchOptions(service.stranger_rate, least)
         job = Job(JobKind.COMPARE, tuple(name for name, _ in sources), match=match)
         return service.ask(job, sources, header).response(_whole)
+
+
+def _embedder(service: Service) -> EmbedderCard:
+    used = [one.card for one in service.facts.models() if one.in_use and isinstance(one.card, EmbedderCard)]
+    if not used:
+        raise ModelError("no embedder is in use; visage doctor says what is wrong")
+    return used[0]
 
 
 def _whole(result: dict[str, Any]) -> Response:

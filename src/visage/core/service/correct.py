@@ -5,8 +5,6 @@ Whoever reads the answer next puts it right first, so nobody has to wait for the
 leaves an answer wrong.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,17 +12,19 @@ import numpy as np
 
 from visage.core.amend import amend, restore, rewrite
 from visage.core.boxes import iou
-from visage.core.errors import NoObjectError, NoPersonError
+from visage.core.errors import NoPersonError
 from visage.core.ports.gallery import Gallery
 from visage.core.ports.objects import Objects
 from visage.core.recognize import SAME_PLACE
+from visage.core.service.noted import Note, Notes, answer_of
+from visage.core.service.overruled import Overruled
 from visage.core.service.reception import Reception
 from visage.core.tickets import Ticket
 from visage.core.track import LARGEST_GAP
 from visage.core.unknown.inbox import Inbox
 
-FOLDER = "corrections"
-_NOTE = re.compile(rf"[0-9a-f]{{32}}/{FOLDER}/[0-9]{{13}}-(?P<job>[0-9a-f]{{32}})\.json")
+# Answers that are put right on one occasion at most, for whoever asks for none of them.
+_AT_A_TIME = 20
 
 
 class Corrections:
@@ -42,50 +42,66 @@ class Corrections:
         self._reception = reception
         self._inputs = inputs
         self._outputs = outputs
+        self._notes = Notes(outputs)
         self._gallery = gallery
         self._inbox = inbox
 
     def note(self, job: str, learning: Ticket, places: Sequence[int]) -> None:
         """The answer of `job` is to be put right once the job `learning` is done. places: in its `faces`."""
-        key = f"{job}/{FOLDER}/{int(learning.created * 1000):013d}-{learning.id}.json"
-        self._outputs.put(key, json.dumps({"places": list(places)}).encode())
+        self._notes.add(job, learning, places)
 
-    def take_back(self, job: str, learning: str, places: Sequence[int]) -> None:
-        """The answer is as it was before it was corrected in these places; whatever still waits is forgotten."""
-        self._outputs.delete([key for key, one in self._notes(job) if one == learning])
-        ticket = self._reception.ticket(job)
+    def overruled(self, ticket: Ticket, places: Sequence[int]) -> list[tuple[str, str]]:
+        """(id, name) of those as whom these faces were enrolled by an earlier correction."""
+        return self._learned(ticket).people(self._reception.result(ticket.id) or {}, places)
+
+    def take_back(self, job: str, learning: str, places: Sequence[int]) -> str | None:
+        """The answer is as it was before it was corrected in these places; whatever still waits is forgotten. The face
+        that was enrolled for it is to be removed afterwards. Why it cannot be taken back, if it cannot: nothing is
+        changed then."""
+        ticket, result = self._reception.ticket(job), self._reception.result(job)
         sampling = ticket.job.sampling if ticket else None
+        if ticket and result:
+            before = restore(result, places, sampling, learning)
+            if reason := self._learned(ticket).go_back(learning, result, before):
+                return reason
+        self._notes.drop(note for note in self._notes.of(job) if note.learning == learning)
         rewrite(self._outputs, job, lambda result: restore(result, places, sampling, learning))
         self._tell_anew(job, places)
+        return None
 
     def settle(self, ticket: Ticket) -> bool:
         """Put this job's answer right by what was learned meanwhile, in the order it was said; whether there was any
         of it."""
         settled = False
-        for key, job in self._notes(ticket.id):
-            learning, result = self._reception.ticket(job), self._reception.result(job)
+        for note in self._notes.of(ticket.id):
+            learning, result = self._reception.ticket(note.learning), self._reception.result(note.learning)
             if learning and result is None:
                 break  # what was said after it waits too
             if learning and result and result["status"] == "done":
-                self._put_right(ticket, key, learning, result["answer"]["enrollment"])
+                self._put_right(ticket, note, learning, result["answer"]["enrollment"])
                 # The copy that it learned from, which nobody who forgets the answer's job would think of.
                 self._inputs.delete(learning.job.sources)
-            self._outputs.delete([key])
+            self._notes.drop([note])
             settled = True
         return settled
 
-    def _notes(self, job: str) -> list[tuple[str, str]]:
-        """Their keys and jobs, oldest first."""
-        keys = [stored.key for stored in self._outputs.list(f"{job}/{FOLDER}")]
-        return [(key, found["job"]) for key in keys if (found := _NOTE.fullmatch(key))]
+    def settle_all(self) -> None:
+        """The same of every job whose answer waits, whoever asked for it; of very many, of the first few."""
+        for job in list(dict.fromkeys(note.answer for note in self._notes.all()))[:_AT_A_TIME]:
+            if ticket := self._reception.ticket(job):
+                self.settle(ticket)
+            else:  # deleted since
+                self._notes.drop(self._notes.of(job))
 
-    def _put_right(self, ticket: Ticket, key: str, learning: Ticket, enrollment: Mapping[str, Any]) -> None:
-        person = enrollment["person"]
-        if person is None:  # nobody of that name is there, since nothing was enrolled
-            return
-        try:
-            places = json.loads(self._outputs.get(key))["places"]
-        except NoObjectError:  # somebody else was faster
+    def settle_after(self, learning: Ticket) -> None:
+        """The same of the job whose answer waits for this one, if it is a correction."""
+        job = answer_of(self._outputs, learning)
+        if job and (ticket := self._reception.ticket(job)):
+            self.settle(ticket)
+
+    def _put_right(self, ticket: Ticket, note: Note, learning: Ticket, enrollment: Mapping[str, Any]) -> None:
+        person, places = enrollment["person"], self._notes.places(note)
+        if person is None or places is None:  # nobody of that name is there, for nothing was learned; or it is done
             return
         sampling, collection = ticket.job.sampling, learning.job.collection
         face_id = enrollment["face_id"] or self._gallery().covers(collection, [person["id"]]).get(person["id"])
@@ -100,11 +116,17 @@ class Corrections:
             return said(result, _named(result, there, person, face_id))
 
         rewrite(self._outputs, ticket.id, change)
-        if not learning.job.enroll.deny:
-            self._tell(ticket.id, places, person["id"], face_id)
+        if learning.job.enroll.deny:
+            return
+        self._tell(ticket.id, places, person["id"], face_id)
         # Afterwards, for then an erasure either has found the new name in the answer, or is seen here.
-        if not learning.job.enroll.deny and not self._may_be_named(collection, person["id"]):
+        if self._may_be_named(collection, person["id"]):
+            self._learned(ticket).settle(self._reception.result(ticket.id) or {})
+        else:
             self.take_back(ticket.id, learning.id, places)
+
+    def _learned(self, ticket: Ticket) -> Overruled:
+        return Overruled(self._reception.result, self._gallery(), ticket.job.collection)
 
     def _tell_anew(self, job: str, places: Sequence[int]) -> None:
         """Who they are by what the answer says now, which may be what somebody else has said of them."""

@@ -18,6 +18,7 @@ from visage.core.answers import Outcome
 from visage.core.bulk.outcomes import names_in
 from visage.core.errors import MessageError, NoObjectError
 from visage.core.ports.objects import Objects
+from visage.core.service.noted import answer_of
 from visage.core.tickets import INDEX, Ticket, index_key, progress_key, result_key, ticket_from_text, ticket_key
 
 # Jobs that are read at the same time: in a bucket each read takes some ten milliseconds.
@@ -37,12 +38,14 @@ _ENTRY = re.compile(f"{INDEX}/(?P<place>{PLACE})(?:-(?P<owner>.+))?")
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A job in the list. result: as it lies in the store, less the faces; None where there is none yet. progress: what
-    a worker noted of a video it is at. people: whom it found, most seen first, or enrolled."""
+    a worker noted of a video it is at. people: whom it found, most seen first, or enrolled. corrects: of a correction,
+    the job whose answer it is of."""
 
     ticket: Ticket
     result: Mapping[str, Any] | None
     progress: Mapping[str, Any] | None
     people: tuple[str, ...] = ()
+    corrects: str | None = None
 
 
 class JobList:
@@ -86,10 +89,11 @@ class JobList:
         if index_key(ticket) != entry:
             return None
         result = self._json(result_key(job_id)) if version else None
+        corrects = answer_of(self._outputs, ticket)
         if result is None:
-            return Summary(ticket, None, self._json(progress_key(job_id)))
+            return Summary(ticket, None, self._json(progress_key(job_id)), corrects=corrects)
         head = {name: value for name, value in result.items() if name not in {"answer", "report"}}
-        summary = Summary(ticket, head, None, _people(result))
+        summary = Summary(ticket, head, None, _people(result), corrects)
         if version and head.get("status") == "done":
             self._remember(job_id, version, summary)
         return summary

@@ -6,15 +6,16 @@ The result in the output store is the truth; a reply only wakes who waits for it
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError, VisageError
+from visage.core.errors import MessageError, NoObjectError, StorageError, UsageError
 from visage.core.ports.objects import Objects
 from visage.core.ports.queue import Mailbox, Queue
 from visage.core.service.deleting import delete_job
+from visage.core.service.listener import Listener
 from visage.core.tickets import (
     ID,
     Ticket,
@@ -35,8 +36,6 @@ LOOK_AT_MOST = 5.0
 
 # Bytes hashed at a time.
 _CHUNK = 1 << 20
-
-_LISTEN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,7 @@ class Reception:
         self._mailbox = mailbox
         self._now = now
         self._new_id = new_id
-        self._waiting: dict[str, list[threading.Event]] = {}
-        self._lock = threading.Lock()
-        self._open = True
-        self._listener = threading.Thread(target=self._listen, name="visage-replies", daemon=True)
-        self._listener.start()
+        self._listener = Listener(mailbox, LOOK)
 
     def submit(self, asked: Asked) -> Ticket:
         """Store the bytes and send the job; from then on it is not lost. With an idempotency key that was used before
@@ -99,13 +94,13 @@ class Reception:
     def answer(self, asked: Asked, seconds: float) -> tuple[Ticket, dict[str, Any] | None]:
         """Submit, and wait for the result at most so many seconds: the ticket, and the result if it came in time."""
         ticket = self._ticket(asked)
-        with self._awaited(ticket.id) as event:
+        with self._listener.awaited(ticket.id) as event:
             fresh = self._send(ticket, asked)
             return ticket, self._await(ticket.id, event, seconds, look_first=not fresh)
 
     def wait(self, ticket_id: str, seconds: float) -> dict[str, Any] | None:
         """The result, as soon as there is one, within so many seconds."""
-        with self._awaited(ticket_id) as event:
+        with self._listener.awaited(ticket_id) as event:
             return self._await(ticket_id, event, seconds, look_first=True)
 
     def result(self, ticket_id: str) -> dict[str, Any] | None:
@@ -132,9 +127,7 @@ class Reception:
         delete_job(self._inputs, self._outputs, ticket_id)
 
     def close(self) -> None:
-        self._open = False
-        self._mailbox.close()
-        self._listener.join(timeout=2 * _LISTEN)
+        self._listener.close()
 
     def _ticket(self, asked: Asked) -> Ticket:
         ticket_id = self._new_id() if asked.key is None else _hash(f"{asked.owner}\0{asked.key}".encode())[:32]
@@ -180,20 +173,6 @@ class Reception:
             self._inputs.put(index_key(ticket), b"")
         return fresh
 
-    @contextmanager
-    def _awaited(self, ticket_id: str) -> Iterator[threading.Event]:
-        """An event that is set by a reply about this job; several may wait for one job."""
-        event = threading.Event()
-        with self._lock:
-            self._waiting.setdefault(ticket_id, []).append(event)
-        try:
-            yield event
-        finally:
-            with self._lock:
-                self._waiting[ticket_id].remove(event)
-                if not self._waiting[ticket_id]:
-                    del self._waiting[ticket_id]
-
     def _await(
         self, ticket_id: str, event: threading.Event, seconds: float, *, look_first: bool
     ) -> dict[str, Any] | None:
@@ -212,18 +191,6 @@ class Reception:
                 seconds -= pause
                 pause = min(2 * pause, LOOK_AT_MOST)
         return None
-
-    def _listen(self) -> None:
-        while self._open:
-            try:
-                replies = self._mailbox.receive(_LISTEN)
-            except VisageError:  # who waits looks by itself
-                threading.Event().wait(LOOK)
-                continue
-            with self._lock:
-                for ticket_id in replies:
-                    for event in self._waiting.get(ticket_id, ()):
-                        event.set()
 
     def _json(self, store: Objects, key: str) -> dict[str, Any] | None:
         try:

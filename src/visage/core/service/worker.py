@@ -15,7 +15,7 @@ import numpy as np
 
 from visage.core.bulk.unpacking import Unpacking
 from visage.core.errors import DeadlyError, NoGalleryError, StorageError, VisageError
-from visage.core.jobs import Watcher, perform
+from visage.core.jobs import perform
 from visage.core.kit import Kit
 from visage.core.photos import perform_photos
 from visage.core.ports.fleet import Station
@@ -24,12 +24,11 @@ from visage.core.ports.queue import Queue, Replies
 from visage.core.service.hand import Hand, Held
 from visage.core.service.intake import Decoded, Intake
 from visage.core.service.keeper import Keeper
+from visage.core.service.onlookers import Onlookers
 from visage.core.service.outbox import RETRY, Log, Outbox
 from visage.core.service.records import Records, Report
 from visage.core.tickets import Ticket
-from visage.core.unknown.cluster import thresholds_for
-from visage.core.unknown.strangers import Gatherer, Strangers
-from visage.core.values import Frame, JobKind, Media, Sighting
+from visage.core.values import JobKind
 
 # Jobs in hand at most, and photos that go through the networks together. More would gain little and keep jobs from
 # other workers.
@@ -82,7 +81,6 @@ class Worker:
         self._began = 0.0
         self._report = Report()
         self._records = Records(places.outputs, name, kit.now, tries=DEATHS)
-        self._gathers = places.unknown is not None
         keeper = Keeper(self._records, places.inputs, places.outputs, places.unknown, kit.gallery)
         self._hand = Hand(HOLD, places.station.busy, kit.clock)
         self._outbox = Outbox(
@@ -90,16 +88,10 @@ class Worker:
             ended=places.bulk.ended if places.bulk else _nothing_follows,
         )  # fmt: skip
         self._intake = Intake(
-            kit,
-            places.queue,
-            places.station,
-            self._records,
-            self._hand,
-            self._outbox,
-            alone=self._alone,
-            over=self._over,
-            log=log,
-        )
+            kit, places.queue, self._station, self._records, self._hand, self._outbox,
+            alone=self._alone, over=self._over, log=log)  # fmt: skip
+        self._onlookers = Onlookers(
+            kit, self._records, self._outbox, self._give_way, often=OFTEN, keep=places.unknown is not None)  # fmt: skip
         self._log = log
 
     def run(self) -> None:
@@ -147,10 +139,10 @@ class Worker:
             with self._outbox.answering(one.held):
                 if isinstance(answer, VisageError):
                     raise answer
-                gatherer = self._gatherer(one.held)
+                gatherer = self._onlookers.gatherer(one.held)
                 if gatherer:
                     gatherer(one.photo.frame, answer.sightings, one.photo.media)
-                self._outbox.finish(one.held, answer, self._gathered(gatherer, one.held))
+                self._outbox.finish(one.held, answer, self._onlookers.gathered(gatherer, one.held))
 
     def _perform_one(self, held: Held) -> None:
         if not self._hand.has(held.receipt):
@@ -186,54 +178,27 @@ class Worker:
         if held.ticket.job.kind is JobKind.BULK and self._bulk:
             self._take_apart(held, self._bulk)
             return
-        looks = held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT}
-        gatherer = self._gatherer(held)
-        watchers = [watcher for watcher in (self._progress(held) if looks else None, gatherer) if watcher]
-        self._hand.shut(looks)  # most likely a video: others are not to wait for its end
+        gatherer = self._onlookers.gatherer(held)
+        # Most likely a video: others are not to wait for its end.
+        self._hand.shut(held.ticket.job.kind in {JobKind.RECOGNIZE, JobKind.DETECT})
         try:
-            answer = perform(held.ticket.job, self._kit, _all_of(watchers) if watchers else None)
+            answer = perform(held.ticket.job, self._kit, self._onlookers.of(held, gatherer))
         finally:
             self._hand.shut(False)
-        self._outbox.finish(held, answer, self._gathered(gatherer, held))
+        self._outbox.finish(held, answer, self._onlookers.gathered(gatherer, held))
 
     def _take_apart(self, held: Held, bulk: Unpacking) -> None:
-        def give_way() -> None:  # what waits for the end of it
-            for other in self._intake.waiting():
-                self._outbox.give_back(other)
-
         self._hand.shut(True)
         try:
-            bulk.take_apart(held.ticket, give_way)
+            bulk.take_apart(held.ticket, self._give_way)
         finally:
             self._hand.shut(False)
         self._outbox.hand_on(held)
 
-    def _gatherer(self, held: Held) -> Gatherer | None:
-        """Whoever matches nobody in this job is kept by it, if that is wished."""
-        if not self._gathers or held.ticket.job.kind is not JobKind.RECOGNIZE:
-            return None
-        return Gatherer(link=thresholds_for(self._kit.card).link, to_jpeg=self._kit.to_jpeg)
-
-    def _gathered(self, gatherer: Gatherer | None, held: Held) -> Strangers | None:
-        return gatherer.strangers(held.ticket, self._kit.embedder.name) if gatherer else None
-
-    def _progress(self, held: Held) -> Watcher:
-        """Called with every frame of a video: every now and then it notes how far that is, and gives back what waits
-        for its end, which may take hours."""
-        last = self._kit.clock()
-
-        def note(frame: Frame, _seen: Sequence[Sighting], media: Media) -> None:
-            nonlocal last
-            if not media.is_video or self._kit.clock() - last < OFTEN:
-                return
-            last = self._kit.clock()
-            for other in self._intake.waiting():
-                self._outbox.give_back(other)
-            if media.duration:
-                with self._outbox.patience("progress cannot be noted", pause=False):
-                    self._records.progress(held.ticket, min(1.0, frame.time / media.duration))
-
-        return note
+    def _give_way(self) -> None:
+        """Give back what waits for the end of what is under way."""
+        for other in self._intake.waiting():
+            self._outbox.give_back(other)
 
     def _keep_leases(self) -> None:
         """Extend the leases three times a term; more often while that fails. It waits for nothing but the queue."""
@@ -280,14 +245,6 @@ class Worker:
         thread = threading.Thread(target=run, name=f"visage-{part.__qualname__}", daemon=True)
         thread.start()
         return thread
-
-
-def _all_of(watchers: Sequence[Watcher]) -> Watcher:
-    def watch(frame: Frame, seen: Sequence[Sighting], media: Media) -> None:
-        for watcher in watchers:
-            watcher(frame, seen, media)
-
-    return watch
 
 
 def _nothing_follows(_ticket: Ticket, _result: object) -> None: ...
