@@ -34,7 +34,8 @@ from visage.web.uploads import Source
 @dataclass(frozen=True)
 class Service:
     """Everything that routes need. collection, stranger_rate: where a request names none. request_seconds: how long a
-    request waits for its answer. max_upload: bytes. gallery: opened when it is first asked for. inbox: None
+    request waits for its answer. max_upload: bytes. thumbnail: a photo's bytes, its name and a side -> a JPEG that fits
+    into that square. gallery: opened when it is first asked for. inbox: None
     where faces that match nobody are not kept. stages: of the serverless form, those that there are now."""
 
     reception: Reception
@@ -44,6 +45,7 @@ class Service:
     gallery: Callable[[], Gallery]
     journal: Journal
     bundles: Bundles
+    thumbnail: Callable[[bytes, str, int], bytes]
     access: Access
     load: Load
     telemetry: Telemetry

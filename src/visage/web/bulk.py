@@ -18,7 +18,7 @@ from visage.core.values import EnrollOptions, Job, JobKind
 from visage.web import document
 from visage.web.asking import Service, accepted, fits
 from visage.web.bodies import json_body, takes, with_body
-from visage.web.bulk_types import BulkChoices, BulkForm, BulkJson, BulkPlaces
+from visage.web.bulk_types import BulkChoices, BulkForm, BulkJson, BulkPlace, BulkPlaces
 from visage.web.parameters import AskHeaders
 from visage.web.problems import Problem, problem_of, usage
 from visage.web.uploads import ZIP, Source, archive
@@ -60,11 +60,15 @@ def add_bulk(app: OpenAPI, service: Service) -> None:
     @app.get(
         "/v1/bulk",
         summary="Where many photos may come from",
+        description="With a folder: whether this one may be named; a problem says why not.",
         operation_id="bulk_places",
         security=document.KEYS,
-        responses=document.responses(401, s200=BulkPlaces),
+        responses=document.responses(401, 404, 422, s200=BulkPlaces),
     )
-    def bulk_places() -> Response:
+    def bulk_places(query: BulkPlace) -> Response:
+        if query.folder is not None:
+            with service.bundles.folder(_plain(query.folder)):
+                pass
         return jsonify(folders=service.bundles.folders(), max_upload=service.max_upload)
 
 
@@ -75,9 +79,14 @@ def _asked(bundles: Bundles, body: BulkJson | None) -> tuple[Source, str | None]
         name, data = archive(request)
         _check(bundles.archive(io.BytesIO(data) if isinstance(data, bytes) else data, name), name)
         return (name, data), None
-    folder = body.folder.rstrip("/") or body.folder[:1] or "."
+    folder = _plain(body.folder)
     with bundles.folder(folder):
         return (folder, b""), folder
+
+
+def _plain(folder: str) -> str:
+    """As it is kept: "2026/" -> "2026"; empty, for the one that may be read itself -> "."."""
+    return folder.rstrip("/") or folder[:1] or "."
 
 
 def _check(opened: AbstractContextManager[Bundle], name: str) -> None:

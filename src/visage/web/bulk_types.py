@@ -6,7 +6,7 @@ from flask_openapi3.models.file import FileStorage
 from pydantic import Field
 
 from visage.web.answers import Shape
-from visage.web.parameters import EnrollChoices
+from visage.web.parameters import EnrollChoices, Parameters
 
 
 class BulkChoices(EnrollChoices):
@@ -29,6 +29,12 @@ class BulkJson(BulkChoices):
             description="A folder of the server below the one that its VISAGE_BULK_FOLDER names; empty: that one.",
         ),
     ]
+
+
+class BulkPlace(Parameters):
+    folder: Annotated[
+        str | None, Field(max_length=1000, description="One to be looked for; empty: the one below which all lie.")
+    ] = None
 
 
 class BulkPlaces(Shape):

@@ -1,6 +1,7 @@
 """A file that a client sent, given back: as what it is where that is a picture, else as bytes that nobody opens."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from flask import Response
 
@@ -36,9 +37,16 @@ def kept_file(store: Objects, key: str, name: str) -> Response:
         raise NoObjectError(key)
     kind = _kind(store.part(key, 0, 16, version))
     response = Response(_pieces(store, key, size, version), content_type=kind or "application/octet-stream")
-    response.headers.set("Content-Disposition", "inline" if kind else "attachment", filename=name)
+    response.headers.set("Content-Disposition", "inline" if kind else "attachment", **_called(name))
     response.content_length = size
     return response
+
+
+def _called(name: str) -> dict[str, str]:
+    """The name as a header may have it (RFC 6266): other letters than Latin ones go as percents of UTF-8."""
+    if name.isascii() and name.isprintable():
+        return {"filename": name}
+    return {"filename*": f"UTF-8''{quote(name, safe='', errors='replace')}"}
 
 
 def _pieces(store: Objects, key: str, size: int, version: str) -> Iterator[bytes]:

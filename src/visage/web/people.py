@@ -31,6 +31,7 @@ from visage.web.people_types import (
     Renaming,
     WholePerson,
 )
+from visage.web.pictures import picture
 from visage.web.problems import Problem
 
 
@@ -75,7 +76,7 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
         summary="The picture that is kept of an enrolled face",
         operation_id="face_crop",
         security=document.KEYS,
-        responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin.")),
+        responses=document.responses(401, 404, 422, s200=document.jpeg("The face with a margin."), s304=None),
     )
     def face_crop(path: FacePath, query: CollectionOption) -> Response:
         collection = query.collection or service.collection
@@ -83,7 +84,7 @@ def _add_looking(app: OpenAPI, service: Service, directory: Directory) -> None:
         if face.crop is None:
             raise Problem(404, "no picture is kept of this face")
         service.journal.glanced(collection, [face.person_id])
-        return Response(face.crop, content_type="image/jpeg")
+        return picture(face.crop)
 
     @app.get(
         "/v1/collections",

@@ -166,7 +166,7 @@ def _model(state: ModelState) -> dict[str, Any]:
         "name": card.name,
         "title": card.title,
         "kind": card.kind,
-        "licence": card.licence,
+        "license": card.license,
         "source": card.source,
         "notes": card.notes,
         "accuracy": card.accuracy,

@@ -14,7 +14,7 @@ class ModelOut(Shape):
     name: str
     title: str
     kind: Literal["detector", "embedder"]
-    licence: str
+    license: str
     source: str
     notes: str
     accuracy: dict[str, str]

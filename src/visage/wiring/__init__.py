@@ -38,6 +38,7 @@ from visage.wiring.service import (
     open_queue_if_there,
     open_replies,
     open_station,
+    open_thumbnails,
 )
 from visage.wiring.stores import is_missing, open_objects
 
@@ -74,6 +75,7 @@ __all__ = [
     "open_runtime",
     "open_seat",
     "open_station",
+    "open_thumbnails",
     "plot_roc",
     "portable_gallery",
     "self_test",

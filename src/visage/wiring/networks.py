@@ -77,13 +77,13 @@ def fetch_model(name: str, settings: Settings, progress: Progress | None = None)
 
 
 def add_model(
-    file: Path, name: str, like: str | None, card: Path | None, licence: str, settings: Settings
+    file: Path, name: str, like: str | None, card: Path | None, terms: str, settings: Settings
 ) -> DetectorCard | EmbedderCard:
     """Bring a user's own model into the home folder, and try it once; one that does not run is not kept.
 
     Raises `UsageError`, `ModelError`, `StorageError`.
     """
-    made = bring(file, name, like, card, licence, settings.models)
+    made = bring(file, name, like, card, terms, settings.models)
     try:
         build.try_once(made, settings.models, open_runtime(settings))
     except ModelError:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from visage.core.bulk.plan import Bundles
@@ -87,6 +87,13 @@ def open_bundles(settings: Settings) -> Bundles:
 
     root = Path(settings.bulk_folder).expanduser().absolute() if settings.bulk_folder else None
     return FileBundles(root, settings.max_bytes)
+
+
+def open_thumbnails(settings: Settings) -> Callable[[bytes, str, int], bytes]:
+    """Makes small pictures of photos: of its bytes, its name, and the pixels of the longer side."""
+    from visage.media.thumbnails import Thumbnails
+
+    return Thumbnails(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
 
 
 def open_keyring(settings: Settings) -> Keyring:

@@ -4,13 +4,16 @@ import { Problem, api, formatBytes, session, upload, words } from "./visage.js";
 
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|wmv|3gp|ts)$/i;
 
+// Seconds that a service may be away before the page gives up on a job.
+const PATIENCE = 60;
+
 export function isVideo(file) {
   return file.type ? file.type.startsWith("video/") : VIDEO.test(file.name);
 }
 
 /**
- * The answer about a file, and the id of its job: {answer, job}. options: of the query. sent: told how much has gone, 0 to 1. state: told how its job stands.
- * Throws Problem.
+ * The answer about a file, and the id of its job: {answer, job}. options: of the query. sent: told how much has gone,
+ * 0 to 1. state: told how its job stands. Throws Problem.
  */
 export async function ask(file, options, { sent = () => {}, state = () => {}, signal } = {}) {
   refuse(file);
@@ -35,7 +38,10 @@ function refuse(file) {
   }
 }
 
-/** The job once it is done; state: told whenever it changes. Throws the Problem that it failed with. */
+/**
+ * The job once it is done; state: told whenever it changes, and of a status "away" while the service does not answer.
+ * Throws the Problem that it failed with.
+ */
 export async function follow(id, state = () => {}, signal) {
   const last = (await heard(id, state, signal)) ?? (await polled(id, state, signal));
   if (last.status === "failed") throw new Problem(last.error);
@@ -60,13 +66,23 @@ function heard(id, state, signal) {
   });
 }
 
+/** By asking again and again. What was handed in is not lost while the service is away for a moment, so neither is it here. */
 async function polled(id, state, signal) {
+  let heard = performance.now();
   for (;;) {
-    const job = await api("GET", `/v1/jobs/${encodeURIComponent(id)}?wait=2`, { signal });
-    state(job);
-    if (job.status === "done" || job.status === "failed") return job;
-    // Where the service does not let a request wait, the page does.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    let pause = 0.5; // where the service does not let a request wait, the page does
+    try {
+      const job = await api("GET", `/v1/jobs/${encodeURIComponent(id)}?wait=2`, { signal });
+      heard = performance.now();
+      state(job);
+      if (job.status === "done" || job.status === "failed") return job;
+    } catch (error) {
+      const away = error.status === 0 || error.status === 503;
+      if (!away || performance.now() - heard > 1000 * PATIENCE) throw error;
+      state({ status: "away" });
+      pause = 2;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000 * pause));
   }
 }
 

@@ -5,6 +5,8 @@ import { api, el, formatDate, icon, toast, words } from "./visage.js";
 
 const PAGE = 25;
 const MOST = 1000;
+// Names that stand in a row; the others open below them.
+const NAMES = 6;
 
 const ACTIONS = {
   enroll: "Enrolled",
@@ -83,7 +85,9 @@ function whom({ people, faces, jobs, collection }) {
     jobs.length && counted(jobs.length, "job"),
   ];
   const notes = rest.filter(Boolean).join(", ");
-  return el("div", { class: "names" }, links, notes && el("span", { class: "muted small" }, notes));
+  const others = links.slice(NAMES);
+  const more = others.length > 0 && el("details", {}, el("summary", { class: "muted small" }, `and ${counted(others.length, "other")}`), others);
+  return el("div", { class: "names" }, links.slice(0, NAMES), notes && el("span", { class: "muted small" }, notes), more);
 }
 
 /** All of it that the filter lets through, as a file of JSON lines, with ids in place of names as it is stored. */

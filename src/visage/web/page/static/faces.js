@@ -37,7 +37,7 @@ function chance(probability) {
 export function sureness(face) {
   const { match, nearest } = face;
   if (match) return `${likely(match.probability)} (${chance(match.probability)}), similarity ${match.similarity.toFixed(2)}`;
-  return nearest ? `nobody who is known; most like ${nearest.name} (similarity ${nearest.similarity.toFixed(2)})` : "nobody who is known";
+  return nearest ? `most like ${nearest.name} (${nearest.similarity.toFixed(2)})` : "nobody is known yet";
 }
 
 /** The disclosure that says why. crop: a function that makes the face's crop. */

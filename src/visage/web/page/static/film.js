@@ -5,6 +5,10 @@ import { correctors, placeOf } from "./corrections.js";
 import { AS_ENROLLED, blank, cropOf, sureness, why } from "./faces.js";
 import { unshown } from "./photo.js";
 
+// So many times somebody is seen, and more, are drawn as thin as they are: made wide enough to be hit they would seem to
+// fill the whole film.
+const CROWDED = 30;
+
 /** The player, while the video is being looked at: {figure, video, shown}. */
 export function player(file, url) {
   const video = el("video", { src: url, controls: true, playsinline: true, preload: "auto", "aria-label": `The video ${file.name}` });
@@ -32,7 +36,8 @@ export async function filmAnswer({ figure, video, shown }, url, context) {
   };
   const rows = answer.people.map((person) => rowOf(person, { length, seek, context }));
   const list = el("ul", { class: "lines" }, rows.map(({ row }) => row));
-  const ends = el("div", { class: "ends muted small number", "aria-hidden": "true" }, el("span", {}, "0:00"), el("span", {}, formatTime(length)));
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => el("span", {}, formatTime(Math.round(share * length))));
+  const ends = el("div", { class: "ends muted small number", "aria-hidden": "true" }, length < 8 ? [marks[0], marks[4]] : marks);
   if (can) {
     const move = () => list.style.setProperty("--at", String(Math.min(1, video.currentTime / length)));
     video.ontimeupdate = video.onseeking = move; // in place of those of an answer before it was put right
@@ -48,7 +53,11 @@ function rowOf(person, { length, seek, context }) {
   const name = el("span", { class: "name" }, known ? person.name : "Unknown");
   const said = el("span", { class: "muted small" }, known ? `${formatDuration(seen)} · ${sureness(person.best)}` : `${formatDuration(seen)} · everybody who is not known`);
   const spot = blank();
-  const track = el("div", { class: "track" }, person.intervals.map((interval) => partOf(interval, known ? person.name : "Unknown", length, seek)));
+  const called = known ? person.name : "Unknown";
+  const parts = person.intervals.map((interval) => partOf(interval, called, length, seek));
+  const dense = parts.length > CROWDED ? "dense" : "";
+  const track = el("div", { class: `track ${dense}`, role: "group", "aria-label": `When ${called} is seen` }, parts);
+  roam(track, parts);
   track.addEventListener("click", (event) => {
     if (event.target === track) seek(((event.clientX - track.getBoundingClientRect().left) / track.clientWidth) * length);
   });
@@ -64,6 +73,20 @@ function partOf([start, end], name, length, seek) {
   const part = el("button", { type: "button", class: "part", style, "aria-label": text, title: text });
   part.addEventListener("click", () => seek(start));
   return part;
+}
+
+/** One of them is on the way of Tab, and the arrow keys go on to the others: a long video has hundreds. */
+function roam(track, parts) {
+  parts.forEach((part, at) => (part.tabIndex = at ? -1 : 0));
+  track.addEventListener("keydown", (event) => {
+    const at = parts.indexOf(event.target);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: parts.length - 1 }[event.key];
+    if (at < 0 || !parts[next]) return;
+    event.preventDefault();
+    parts[at].tabIndex = -1;
+    parts[next].tabIndex = 0;
+    parts[next].focus();
+  });
 }
 
 /** Each person's best face, out of the local file: one after the other, on a player that nobody sees. */

@@ -17,11 +17,16 @@ const STATES = {
   failed: ["Failed", "bad", "warning"],
 };
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|ts|wmv|flv|3gp|ogv)$/i;
+// Pixels of the longer side of a picture: it is shown in a square of 64, on screens of up to three to one.
+const SIDE = 320;
 // Names that are shown; the rest is counted.
 const MOST = 12;
 
 export class JobRow {
-  /** does: {retry(row), forget(row), may}; may: whether the visitor may do either. */
+  /**
+   * does: {retry(row), forget(row), show(id), may}; may: whether the visitor may do the first two. show: goes to another
+   * job of the list.
+   */
   constructor(job, does) {
     this.does = does;
     this.title = job.names.join(" and ") || "A job without a file";
@@ -30,7 +35,7 @@ export class JobRow {
     this.actions = el("div", { class: "row" });
     const heading = el("h2", { id: `job-${job.id}`, tabindex: "-1", title: this.title }, this.title);
     const facts = [
-      KINDS[job.kind] ?? job.kind,
+      job.corrects ? "Correction" : (KINDS[job.kind] ?? job.kind),
       " · ",
       el("time", { datetime: iso(job.created) }, formatDate(job.created)),
     ];
@@ -72,6 +77,7 @@ export class JobRow {
     if (status === "failed") return [el("p", { class: "why" }, reason(this.job))];
     if (status === "running") return this.progress();
     if (status === "queued") return [el("p", { class: "muted" }, "It is taken up as soon as a worker is free.")];
+    if (this.job.corrects) return [this.correction()];
     if (people?.length) return [chips(people)];
     const nobody = {
       recognize: "Nobody was recognized.",
@@ -81,6 +87,17 @@ export class JobRow {
       bulk: "No face was added.",
     };
     return [el("p", { class: "muted" }, nobody[kind] ?? "It is done.")];
+  }
+
+  /** Who was said to be in which answer. */
+  correction() {
+    const { job, person, denied } = this.job.corrects;
+    const show = (event) => {
+      event.preventDefault();
+      this.does.show(job);
+    };
+    const link = el("a", { href: `#job-${job}`, onclick: show }, "this answer");
+    return el("p", {}, "A face in ", link, denied ? " was said not to be " : " was said to be ", el("bdi", {}, person), ".");
   }
 
   progress() {
@@ -99,10 +116,11 @@ export class JobRow {
   }
 
   offer() {
-    const { status } = this.job;
+    const { status, corrects } = this.job;
     const focused = this.actions.contains(document.activeElement);
     const offered = [];
-    if (status === "failed" && this.does.may) offered.push(this.button("retry", "Retry", () => this.does.retry(this)));
+    const again = status === "failed" && !corrects; // what was said is said again at the answer
+    if (again && this.does.may) offered.push(this.button("retry", "Retry", () => this.does.retry(this)));
     if (this.does.may) offered.push(this.button("trash", "Forget", () => this.does.forget(this)));
     this.actions.replaceChildren(...offered);
     if (focused) offered.at(-1)?.focus();
@@ -146,14 +164,14 @@ function picture(job) {
   if (!job.names.length || VIDEO.test(job.names[0])) return blank(job.names.length ? "video" : "jobs");
   const shown = el("img", { class: "thumb", alt: "", loading: "lazy", decoding: "async", width: 64, height: 64 });
   shown.addEventListener("error", () => shown.replaceWith(blank("picture")), { once: true });
-  shown.src = `/v1/jobs/${job.id}/source/0`;
+  shown.src = `/v1/jobs/${job.corrects?.job ?? job.id}/source/0?size=${SIDE}`;
   return shown;
 }
 
 function chips(names) {
   const shown = names
     .slice(0, MOST)
-    .map((name) => el("li", { class: name === "unknown" ? "badge" : "badge accent" }, name));
+    .map((name) => el("li", { class: name === "unknown" ? "badge" : "badge accent", dir: "auto" }, name));
   const rest = names.length - MOST;
   return el(
     "ul",

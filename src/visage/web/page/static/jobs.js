@@ -59,7 +59,7 @@ function take({ jobs, next }) {
 function put(job) {
   const row = rows.get(job.id);
   if (!row) {
-    rows.set(job.id, new JobRow(job, { retry, forget, may: session().can("recognize") }));
+    rows.set(job.id, new JobRow(job, { retry, forget, show, may: session().can("recognize") }));
     return null;
   }
   const before = row.job.status;
@@ -102,18 +102,37 @@ function nothingOf(state) {
 const olderWords = () => (cursor === null ? "" : "There may be some among the older ones.");
 
 async function older() {
+  const first = (await further())?.[0];
+  rows.get(first?.id)?.element.querySelector("h2").focus();
+}
+
+/** The next page, shown below the others; null where it could not be had. */
+async function further() {
   more.disabled = true;
   try {
     const { jobs, next } = await api("GET", `/v1/jobs?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
     cursor = next;
     jobs.forEach(put);
     arrange();
-    rows.get(jobs[0]?.id)?.element.querySelector("h2").focus();
+    return jobs;
   } catch (error) {
     toast(words(error), "bad");
+    return null;
   } finally {
     more.disabled = false;
   }
+}
+
+/** Go to a job, which may be an older one than are shown. */
+async function show(id) {
+  while (!rows.has(id) && cursor !== null && (await further()));
+  const row = rows.get(id);
+  if (!row) {
+    if (cursor === null) toast("That job is not kept any more.", "bad");
+    return;
+  }
+  if (row.element.hidden) filter.querySelector('input[value=""]').click();
+  row.element.querySelector("h2").focus();
 }
 
 async function retry(row) {

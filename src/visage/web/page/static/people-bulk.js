@@ -139,6 +139,7 @@ class Bulk {
       this.bar.removeAttribute("value");
       this.say(`It is taken up as soon as a worker is free. ${CLOSE}`);
     }
+    if (status === "away") this.say("The service does not answer. What has arrived there is kept; asking again…", "warn");
     if (status !== "running" || !progress) return;
     this.bar.value = progress.progress;
     const { done, total, outcomes } = progress;

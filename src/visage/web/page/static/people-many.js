@@ -2,9 +2,9 @@
 // other. What is done is done: it can be stopped, and gone on with, at any time. A ZIP, or a folder of the server, is
 // for another dialog.
 
-import { el, icon, Problem, session, words } from "./visage.js";
+import { api, el, icon, Problem, session, words } from "./visage.js";
 import { addBulk, isZip, places } from "./people-bulk.js";
-import { counted, named } from "./people-parts.js";
+import { address, counted, named } from "./people-parts.js";
 import { batch, sorted, TREE } from "./people-folder.js";
 import { enroll, told } from "./people-photos.js";
 import { Report } from "./people-report.js";
@@ -52,21 +52,13 @@ class Many {
     const choose = el("label", { class: "drop" }, icon("folder"), el("strong", {}, "Choose the folder"), chooser);
     const zip = el("input", { type: "file", accept: ".zip,application/zip", class: "unseen", id: "zip" });
     zip.addEventListener("change", () => this.unzip(zip.files[0]));
-    const packed = el(
-      "span",
-      {},
-      el("strong", {}, "Choose a ZIP of it"),
-      el("span", { class: "mouse" }, " or drop it here"),
-    );
-    const pack = el("label", { class: "drop" }, icon("upload"), packed, zip);
-    const unable = el(
-      "p",
-      { class: "notice warn" },
-      icon("warning"),
-      "This browser cannot choose folders; use one on a computer.",
-    );
+    const dropped = el("span", { class: "mouse small muted" }, "or drop it here");
+    const pack = el("label", { class: "drop" }, icon("upload"), el("strong", {}, "Choose a ZIP of it"), dropped, zip);
+    const text = "This browser cannot choose folders; use one on a computer.";
+    const unable = el("p", { class: "notice warn" }, icon("warning"), text);
+    const ways = el("div", { class: "ways-in" }, able ? choose : unable, pack);
     const hint = "A folder with one folder per person, called as the person is:";
-    this.first = el("div", { class: "stack" }, el("p", { class: "muted" }, hint), example, able ? choose : unable, pack);
+    this.first = el("div", { class: "stack" }, el("p", { class: "muted" }, hint), example, ways);
     this.said = el("div", { role: "status" });
     this.bar = el("progress", { max: 1, value: 0, "aria-label": "Photos done", hidden: true });
     this.largest = el("input", { type: "checkbox" });
@@ -92,16 +84,35 @@ class Many {
     const folders = (await places())?.folders;
     if (!folders) return;
     const list = el("datalist", { id: "server-folders" }, folders.map((name) => el("option", { value: name })));
-    const input = el("input", { name: "folder", list: "server-folders", autocomplete: "off", maxlength: 1000 });
+    const said = el("p", { class: "wrong", id: "folder-said", role: "alert" });
+    const input = el("input", {
+      name: "folder",
+      list: "server-folders",
+      autocomplete: "off",
+      maxlength: 1000,
+      "aria-describedby": said.id,
+      oninput: () => said.replaceChildren(),
+    });
     if (folders.length) input.placeholder = `such as ${folders[0]}`;
     const field = el("label", { class: "field" }, el("span", {}, "Or a folder on the server"), input);
-    const use = el("button", { type: "submit" }, "Use it");
-    const form = el("form", { class: "server" }, field, list, use);
+    const form = el("form", { class: "server" }, field, list, el("button", {}, "Use it"), said);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.hand({ folder: input.value.trim() });
+      this.use(input, said);
     });
     this.first.append(form);
+  }
+
+  /** Go on with a folder of the server, if there is one of that name. */
+  async use(input, said) {
+    const folder = input.value.trim();
+    try {
+      await api("GET", address("/v1/bulk", { folder }));
+      this.hand({ folder });
+    } catch (error) {
+      said.replaceChildren(words(error, folder));
+      input.focus();
+    }
   }
 
   unzip(file) {

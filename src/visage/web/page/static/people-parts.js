@@ -33,7 +33,7 @@ export function portrait(faceId, collection, alt = "") {
   const box = el("span", { class: "portrait" }, icon("person"));
   if (faceId) {
     const src = address(`/v1/faces/${encodeURIComponent(faceId)}/crop`, { collection });
-    const image = el("img", { src, alt, loading: "lazy", decoding: "async", draggable: "false" });
+    const image = el("img", { src, alt, width: 160, height: 160, loading: "lazy", decoding: "async", draggable: "false" });
     image.addEventListener("error", () => image.remove());
     box.append(image);
   }

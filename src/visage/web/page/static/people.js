@@ -6,13 +6,13 @@ import { erase, hide, merge, rename } from "./people-change.js";
 import { Changes } from "./history.js";
 import { addPhotos } from "./people-add.js";
 import { addMany } from "./people-many.js";
+import { Paging } from "./paging.js";
 
 const PAUSE = 150;
 const PAGE = 48;
 
 const found = document.getElementById("found");
 const grid = document.getElementById("grid");
-const more = document.getElementById("more");
 const search = document.getElementById("search");
 const chooser = document.getElementById("collection");
 const state = document.getElementById("state");
@@ -26,46 +26,26 @@ const opener = document.getElementById("history-open");
 const everybody = document.getElementById("show-hidden");
 
 let collection = here.get("collection") ?? "";
-let next = null;
-let request = null;
-let busy = false;
-
-// More is asked for before its button comes into sight.
-const bottom = new IntersectionObserver(([seen]) => seen.isIntersecting && !busy && load(true), {
-  rootMargin: "400px",
+const pages = new Paging({
+  list: grid,
+  more: document.getElementById("more"),
+  read,
+  failed: (error) => state.replaceChildren(failed(error)),
 });
+const load = () => pages.load();
 
-/** The first page of those who match, or the next one. */
-async function load(onward = false) {
-  request?.abort();
-  request = new AbortController();
-  const { signal } = request;
+/** A page of those who match. */
+async function read(cursor, signal) {
   const q = search.value.trim();
-  busy = true;
-  try {
-    const hidden = everybody.checked ? "include" : "";
-    const path = address("/v1/people", { q, collection, hidden, limit: PAGE, cursor: onward ? next : "" });
-    const answer = await api("GET", path, { signal });
-    if (!onward) grid.replaceChildren();
-    grid.append(...answer.people.map(card));
-    next = answer.next;
-    state.replaceChildren();
-    tell(answer.total, q);
-    if (!answer.total && !q && !everybody.checked) await tellHidden(signal);
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    next = null;
-    state.replaceChildren(failed(error));
-  } finally {
-    if (!signal.aborted) {
-      grid.setAttribute("aria-busy", "false");
-      busy = false;
-      more.hidden = next === null;
-      // Looked at anew, for it may be in sight still, and then nothing would tell.
-      bottom.unobserve(more);
-      bottom.observe(more);
-    }
-  }
+  const hidden = everybody.checked ? "include" : "";
+  const path = address("/v1/people", { q, collection, hidden, limit: PAGE, cursor });
+  const answer = await api("GET", path, { signal });
+  if (!cursor) grid.replaceChildren();
+  grid.append(...answer.people.map(card));
+  state.replaceChildren();
+  tell(answer.total, q);
+  if (!answer.total && !q && !everybody.checked) await tellHidden(signal);
+  return answer.next;
 }
 
 function tell(total, q) {
@@ -135,7 +115,7 @@ function nobody(q) {
 }
 
 function failed(error) {
-  const button = el("button", { type: "button", onclick: () => load() }, icon("retry"), "Try again");
+  const button = el("button", { type: "button", onclick: load }, icon("retry"), "Try again");
   return el(
     "div",
     { class: "notice bad", role: "alert" },
@@ -205,7 +185,10 @@ function showPast() {
 
 /** Do it to those who are selected, and show what came of it. */
 async function act(what) {
-  if (await what([...selection.values()])) await changed();
+  if (!(await what([...selection.values()]))) return;
+  await changed();
+  // The button that was pressed is gone with the selection.
+  if (document.activeElement === document.body) document.getElementById("title").focus({ preventScroll: true });
 }
 
 let timer = 0;
@@ -220,12 +203,6 @@ chooser.addEventListener("change", () => {
   if (log) Object.assign(log, { collection });
   if (!past.hidden) log.load();
   again();
-});
-more.addEventListener("click", async () => {
-  if (busy) return;
-  const before = grid.children.length;
-  await load(true);
-  grid.children[before]?.querySelector("a").focus();
 });
 everybody.addEventListener("change", () => {
   selection?.clear();

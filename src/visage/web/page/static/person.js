@@ -21,6 +21,9 @@ const selection = session().can("enroll") ? new Selection(document.getElementByI
 const GOOD = 0.55;
 const FAIR = 0.3;
 
+// Letters of a name from which on it is set smaller.
+const LONG = 40;
+
 let person = null;
 let version = null;
 const past = new Changes(document.getElementById("history"), { collection, person: id, changed: load });
@@ -46,6 +49,7 @@ async function read() {
 function show() {
   document.title = `${person.name} · Visage`;
   heading.replaceChildren(named(person.name));
+  heading.classList.toggle("long", person.name.length > LONG);
   const seen = person.face_list.find((face) => face.id === person.cover) ?? person.face_list.find((face) => face.crop);
   document.getElementById("cover").replaceChildren(portrait(seen?.id, collection));
   const since = [counted(person.faces, "face"), ", here since ", formatDate(person.created)];
@@ -160,7 +164,11 @@ document.addEventListener("undone", load);
 const looks = document.getElementById("looks");
 if (looks) looks.href = address("/system", { person: id });
 for (const [button, hidden] of Object.entries({ hide: true, unhide: false })) {
-  document.getElementById(button)?.addEventListener("click", async () => (await hide([person], collection, hidden)) && load());
+  document.getElementById(button)?.addEventListener("click", async () => {
+    if (!(await hide([person], collection, hidden))) return;
+    await load();
+    document.getElementById(hidden ? "unhide" : "hide").focus(); // in place of the one that is gone
+  });
 }
 document.getElementById("move")?.addEventListener("click", move);
 document

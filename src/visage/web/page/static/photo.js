@@ -4,6 +4,9 @@ import { el } from "./visage.js";
 import { correctors, placeOf } from "./corrections.js";
 import { AS_ENROLLED, blank, cropOf, sureness, why } from "./faces.js";
 
+// Pixels of the longer side of a picture that the service makes.
+const LARGE = 1600;
+
 /** The picture alone, while it is being looked at: {figure, image, shown}. shown: a promise of whether it can be. */
 export function preview(file, url) {
   const image = el("img", { src: url, alt: `The photo ${file.name}` });
@@ -19,8 +22,9 @@ export function unshown(figure, text) {
 }
 
 /** Puts boxes on the figure, in place of those of before; what stands beside it. context: of `correctors`. */
-export async function photoAnswer({ figure, image, shown }, context) {
-  const can = await shown;
+export async function photoAnswer(view, context) {
+  const can = (await view.shown) || (await shownByService(view, context.job));
+  const { figure, image } = view;
   const { answer } = context;
   for (const box of figure.querySelectorAll(".box")) box.remove();
   const faces = [...answer.faces].sort((one, other) => one.box[0] - other.box[0]);
@@ -32,6 +36,20 @@ export async function photoAnswer({ figure, image, shown }, context) {
     return itemOf(face, context, box, crop);
   });
   return el("ul", { class: "faces" }, items);
+}
+
+/** A photo of a kind that the browser does not know, such as HEIC, as the service sees it; whether that was possible. */
+async function shownByService(view, job) {
+  const image = el("img", { src: `/v1/jobs/${job}/source/0?size=${LARGE}`, alt: view.image.alt });
+  try {
+    await image.decode();
+  } catch {
+    return false;
+  }
+  view.figure.classList.remove("unshown");
+  view.figure.replaceChildren(image);
+  Object.assign(view, { image, shown: Promise.resolve(true) });
+  return true;
 }
 
 function boxOf(face) {
@@ -48,7 +66,7 @@ function itemOf(face, context, box, crop) {
   const said = el("span", { class: "muted small" }, sureness(face));
   const pick = el("button", { type: "button", class: "pick" }, crop(), el("span", { class: "words" }, name, said));
   const more = el("div", { class: "row more" }, correctors(face, context), why(face, answer, () => crop(AS_ENROLLED), collection));
-  const item = el("li", { dataset: { place: placeOf(face, answer) } }, pick, more);
+  const item = el("li", { class: face.match ? null : "stranger", dataset: { place: placeOf(face, answer) } }, pick, more);
   const lit = (on) => box?.classList.toggle("lit", on);
   for (const [event, on] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]]) {
     item.addEventListener(event, () => lit(on));

@@ -110,6 +110,7 @@ function statusOf(film) {
   };
   const state = ({ status, progress }) => {
     if (status === "queued") text.textContent = "Waiting for its turn…";
+    if (status === "away") text.textContent = "The service does not answer. The file is there; asking again…";
     if (status !== "running" || !progress) return;
     bar.value = progress.progress;
     text.textContent = `Looking at the video… ${formatPercent(progress.progress)}${left(progress.progress)}`;

@@ -151,7 +151,7 @@ function keys(known) {
   return table(["Name", "Role", "Made"], rows);
 }
 
-function model({ title, name, kind, licence, source, notes, accuracy, installed, in_use: inUse }) {
+function model({ title, name, kind, license, source, notes, accuracy, installed, in_use: inUse }) {
   const here = installed ? ["", "installed"] : [inUse ? "bad" : "", "not installed"];
   const state = inUse && installed ? ["good", "in use"] : here;
   const measured = Object.entries(accuracy);
@@ -162,7 +162,7 @@ function model({ title, name, kind, licence, source, notes, accuracy, installed,
     facts([
       ["Name", el("code", {}, name)],
       ["Kind", kind],
-      ["Licence", licence],
+      ["License", license],
       ["Source", source],
     ]),
     notes && el("p", { class: "muted small" }, notes),

@@ -7,6 +7,9 @@ import { lookAt } from "./unknown-faces.js";
 import { act, namer, outdated, picture, told } from "./unknown-parts.js";
 import { undoing } from "./undo.js";
 
+// Somebody whom they resemble less likely than this is not asked about.
+const LEAST = 0.25;
+
 export class Stranger {
   /** one: as the service tells of them. gone: called with the card's element once it is done with; anew: once others may have changed too. */
   constructor(one, { collection, gone, anew }) {
@@ -18,7 +21,7 @@ export class Stranger {
   show(one) {
     this.one = one;
     const tools = session().can("enroll") ? this.tools() : [];
-    this.element.replaceChildren(...[this.head(), this.rest(), ...tools].filter(Boolean));
+    this.element.replaceChildren(...[this.head(), ...tools].filter(Boolean));
     this.element.setAttribute("aria-label", this.size());
   }
 
@@ -35,13 +38,13 @@ export class Stranger {
     const files = pictures > jobs ? ` of ${counted(jobs, "file")}` : "";
     const text = el("div", { class: "stack" }, el("h2", {}, counted(this.one.faces, "face")),
       el("p", { class: "muted small" }, `in ${counted(pictures, "picture")}${files}`),
-      el("p", { class: "muted small" }, days));
+      el("p", { class: "muted small" }, days), this.rest());
     return el("div", { class: "head" }, look, text);
   }
 
-  /** Their other faces. */
+  /** Some of their other faces. */
   rest() {
-    const others = this.one.members.slice(1);
+    const others = this.one.members.slice(1, 5);
     return others.length > 0 && el("ul", { class: "others", "aria-hidden": "true" }, others.map((id) => el("li", {}, picture(id, this.collection))));
   }
 
@@ -61,8 +64,8 @@ export class Stranger {
 
   hint() {
     const { suggestion } = this.one;
-    if (!suggestion) return null;
-    // To ask whether it is somebody, and say that it is unlikely, would be odd.
+    // To ask of everybody whether they are the least different person would teach to overlook the question.
+    if (!suggestion || suggestion.probability < LEAST) return null;
     const chance = suggestion.probability >= 0.5 ? `${likely(suggestion.probability)}, ` : "";
     return el("div", { class: "hint" }, portrait(suggestion.face_id, this.collection),
       el("p", {}, "Is it ", named(suggestion.name), "?", el("span", { class: "muted small" }, ` ${chance}similarity ${suggestion.similarity.toFixed(2)}`)),

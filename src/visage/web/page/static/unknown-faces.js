@@ -99,8 +99,11 @@ class Faces {
       toast(name === null ? `${counted(done.faces, "face")} taken out.` : told(done), "good", undoing(done.change, this.anew));
       this.box.close();
     } catch (error) {
+      if (!outdated(error)) {
+        this.said.textContent = words(error); // a toast would lie below the dialog
+        return;
+      }
       toast(words(error), "bad");
-      if (!outdated(error)) return;
       this.changed = true;
       this.box.close();
     }

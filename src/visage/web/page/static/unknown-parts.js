@@ -8,7 +8,7 @@ import { nameField } from "./people-names.js";
 export function picture(faceId, collection, alt = "") {
   const src = address(`/v1/unknown/faces/${encodeURIComponent(faceId)}/crop`, { collection });
   const box = el("span", { class: "portrait" }, icon("person"));
-  const image = el("img", { src, alt, loading: "lazy", decoding: "async", draggable: "false" });
+  const image = el("img", { src, alt, width: 160, height: 160, loading: "lazy", decoding: "async", draggable: "false" });
   image.addEventListener("error", () => image.remove());
   box.append(image);
   return box;
