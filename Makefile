@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 # PyPI, the CUDA build with 2 to 3 GB of libraries; on macOS and arm64 it is the CPU build.
 TORCH_INDEX ?=
 SAMPLES := .samples
-# Processes that test at the same time; a third of the tests' time is waiting. What fails is tried once more, alone:
+# Processes that test at the same time; part of the tests' time is waiting. What fails is tried once more, alone:
 # browsers and processes on busy cores now and then take longer than any test would wait.
-TESTERS := 3
+TESTERS := 4
 # For make package: what runs the networks on instances (openvino, torch, or both), and where to copy the release.
 RUNTIMES ?= openvino
 BUCKET ?=
@@ -54,7 +54,8 @@ serve: setup
 	@$(BIN)/visage serve
 
 test: $(SAMPLES)/.ready lint types laws
-	@export VISAGE_SAMPLES=$(SAMPLES); all="$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --max-worker-restart 0"; \
+	@export VISAGE_SAMPLES=$(SAMPLES) PYTHONDONTWRITEBYTECODE=; \
+	all="$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0"; \
 	$$all; status=$$?; \
 	if [ $$status -eq 2 ]; then echo "A tester was lost; all over again:"; $$all; status=$$?; fi; \
 	if [ $$status -eq 1 ]; then \

@@ -6,9 +6,32 @@ from pathlib import Path
 
 import pytest
 
+# Read when PyTorch is first loaded, here and in the processes that tests start: its threads sleep while they wait for
+# each other. They would spin, and three processes on two cores would take six times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from visage import Engine, load_settings, open_engine
 
 ROOT = Path(__file__).parent.parent
+# Files in this order, all others after them: first who converts the networks, for all; then what takes long and needs
+# none; then what starts processes, servers and browsers. So no tester is left alone with a long file in the end.
+ORDER = (
+    "doors/test_cli.py",
+    "core/test_schedules.py",
+    "contract/test_objects.py",
+    "contract/test_queue.py",
+    "doors/test_watch",
+    "doors/test_service",
+    "serverless/test_image",
+    "browser",
+    "doors",
+    "nets",
+    "serverless",
+    "processes",
+    "aws",
+    "scalable",
+    "contract",
+)
 _lost: list[str] = []
 
 
@@ -16,6 +39,14 @@ _lost: list[str] = []
 def pytest_handlecrashitem(crashitem: str) -> None:
     """A tester ended in the midst of this test; whatever else it had to do was left undone."""
     _lost.append(crashitem)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((i for i, start in enumerate(ORDER) if file.startswith(start)), len(ORDER))
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

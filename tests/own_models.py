@@ -27,7 +27,7 @@ def save_card(path: Path, **changes: Any) -> Path:
     """A card for it; None takes a field out."""
     card = {
         "kind": "embedder", "architecture": "file", "size": [112, 112], "dimension": DIMENSION,
-        "template": ARCFACE_TEMPLATE, "mean": 127.5, "scale": 1 / 127.5, "threshold": 0.8, "licence": "MIT",
+        "template": ARCFACE_TEMPLATE, "mean": 127.5, "scale": 1 / 127.5, "threshold": 0.8, "license": "MIT",
     } | changes  # fmt: skip
     path.write_text(json.dumps({name: value for name, value in card.items() if value is not None}))
     return path

@@ -34,11 +34,11 @@ def test_a_message_starts_an_instance_and_the_end_of_the_autoscaler_ends_none(aw
     command = [sys.executable, "-m", "visage.apps.cli.main", "autoscale", *places, "--fleet", f"asg:{prefix}-app-tier"]
     process = subprocess.Popen(command, env={**os.environ, **environment(aws)})
     try:
-        with closing(SqsQueue(f"{prefix}-req-queue", lease=30.0)) as queue:
+        with closing(SqsQueue(f"{prefix}-req-queue", lease=120.0)) as queue:
             queue.send("one")
-            assert soon(lambda: len(instances(f"{prefix}-app-tier")) == 1, 30)
+            assert soon(lambda: len(instances(f"{prefix}-app-tier")) == 1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

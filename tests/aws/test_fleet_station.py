@@ -37,7 +37,7 @@ def told(group: str) -> Iterator[Told]:
 
 @pytest.fixture
 def station(group: str, told: Told) -> Iterator[InstanceStation]:
-    with closing(InstanceStation(group, Metadata(told.address), look=0.1, idle=1.0)) as opened:
+    with closing(InstanceStation(group, Metadata(told.address), look=0.1, idle=3.0)) as opened:
         yield opened
 
 

@@ -30,8 +30,9 @@ def prefix() -> str:
 
 @pytest.fixture
 def queue(prefix: str) -> Iterator[SqsQueue]:
+    """Its leases outlast any test, also on a busy machine."""
     make_queues(prefix, tries=2)
-    with closing(SqsQueue(f"{prefix}-req-queue", lease=1)) as opened:
+    with closing(SqsQueue(f"{prefix}-req-queue", lease=120)) as opened:
         yield opened
 
 
@@ -39,7 +40,7 @@ def test_a_queue_is_named_or_given_by_its_url(prefix: str) -> None:
     url, _ = make_queues(prefix)
     name = f"{prefix}-req-queue"
     for i, address in enumerate([name, f"sqs://{name}", url, f"sqs://{url}"]):
-        with closing(SqsQueue(address)) as queue:
+        with closing(SqsQueue(address, lease=120)) as queue:
             queue.send(str(i))
             (delivery,) = queue.receive(1, 1)
             assert delivery.body == str(i)
@@ -89,7 +90,6 @@ def test_more_letters_than_one_call_gives(queue: SqsQueue) -> None:
     for i in range(13):
         queue.send(f"{i:02d}")
     for delivery in sorted(queue.receive(13, 1), key=lambda delivery: delivery.body):
-        queue.extend([delivery.receipt])
         assert queue.bury(delivery.receipt, "x" * 2000)
     letters = queue.dead()
     assert [letter.body for letter in letters] == [f"{i:02d}" for i in range(13)]
@@ -100,7 +100,7 @@ def test_more_letters_than_one_call_gives(queue: SqsQueue) -> None:
 def test_without_a_dead_letter_queue_there_is_no_burying(prefix: str) -> None:
     client = boto3.client("sqs")
     client.create_queue(QueueName=prefix)
-    with closing(SqsQueue(prefix)) as queue:
+    with closing(SqsQueue(prefix, lease=120)) as queue:
         queue.send("a")
         (delivery,) = queue.receive(1, 1)
         with pytest.raises(UsageError, match="RedrivePolicy"):
@@ -115,16 +115,23 @@ def test_without_a_dead_letter_queue_there_is_no_burying(prefix: str) -> None:
 
 
 def test_what_arrives_while_it_is_being_closed_is_given_back(prefix: str) -> None:
+    """By a poll that goes on for two seconds more; on a busy machine a message may come too late for that."""
     make_queues(prefix)
     name = f"{prefix}-req-queue"
-    with closing(SqsQueue(name, lease=30)) as other, ThreadPoolExecutor() as pool:
-        queue = SqsQueue(name, lease=30)
-        waiting = pool.submit(queue.receive, 1, 60.0)
-        time.sleep(0.5)
-        queue.close()
-        other.send("a")
-        assert waiting.result() == []
-        assert [(delivery.body, delivery.count) for delivery in other.receive(1, 3)] == [("a", 2)]
+    counts: list[int] = []
+    with closing(SqsQueue(name, lease=120)) as other, ThreadPoolExecutor() as pool:
+        while 2 not in counts and len(counts) < 10:
+            queue = SqsQueue(name, lease=120)
+            waiting = pool.submit(queue.receive, 1, 60.0)
+            time.sleep(0.5)
+            queue.close()
+            other.send("a")
+            assert waiting.result() == []
+            (delivery,) = other.receive(1, 30)
+            assert delivery.body == "a"
+            assert other.done([delivery.receipt]) == []
+            counts.append(delivery.count)
+    assert 2 in counts
 
 
 def test_a_server_that_is_away_and_comes_back(aws: str, queue: SqsQueue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +143,7 @@ def test_a_server_that_is_away_and_comes_back(aws: str, queue: SqsQueue, monkeyp
         for call in (lambda: away.send("b"), lambda: away.receive(1, 0), away.depth, away.dead):
             with pytest.raises(StorageError, match="does not answer"):
                 call()
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
     monkeypatch.undo()
     assert queue.receive(1, 1)[0].body == "a"
 

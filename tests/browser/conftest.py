@@ -3,11 +3,14 @@
 import importlib.resources
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -23,6 +26,9 @@ OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 
 # Milliseconds: browser, web tier and worker share a machine with other tests.
 LONG = 30_000
+# Seconds that a test may take. What is evaluated in a page has no limit of its own, and a browser that hangs would take
+# all the tests after it with it.
+LONGEST = 180.0
 
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
@@ -32,19 +38,67 @@ def missing(reason: str) -> None:
     pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
+class Chromium:
+    """Chromium of this machine, with a camera that shows a test picture. It is started when it is first asked for, and
+    again where the one before it is gone."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._driver: Any = None
+        self._browser: Any = None
+        self._process: psutil.Process | None = None
+        self._ended = False
+
+    def context(self, **options: Any) -> Any:
+        if self._ended:
+            self.close()
+        if self._browser is None:
+            before = psutil.Process().children()
+            self._driver = playwright.sync_playwright().start()
+            (self._process,) = [one for one in psutil.Process().children() if one not in before]
+            self._browser = self._driver.chromium.launch(
+                executable_path=self._program, args=["--no-sandbox", "--use-fake-device-for-media-stream"]
+            )
+        return self._browser.new_context(**options)
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """What takes too long in here is ended with the browser: whoever waits for that is told."""
+        timer = threading.Timer(LONGEST, self._kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        with suppress(playwright.Error):
+            if self._browser is not None:
+                self._browser.close()
+        if self._driver is not None:
+            self._driver.stop()
+        self._driver = self._browser = None
+        self._ended = False
+
+    def _kill(self) -> None:
+        """Playwright's own process, and the browser, which is its child."""
+        if self._process is not None:
+            self._ended = True
+            with suppress(psutil.NoSuchProcess):
+                for one in (*self._process.children(recursive=True), self._process):
+                    with suppress(psutil.NoSuchProcess):
+                        one.kill()
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium of this machine, with a camera that shows a test picture."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
+def chromium() -> Iterator[Chromium]:
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
         missing("no Chromium on this machine; Debian's package is called chromium")
     playwright.expect.set_options(timeout=LONG)
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--use-fake-device-for-media-stream"]
-        )
-        yield launched
-        launched.close()
+    started = Chromium(str(program))
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +131,7 @@ def locked(
 
 
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+def open_page(chromium: Chromium) -> Iterator[Callable[..., Any]]:
     """Opens a page in a browser of its own: url, size (a key of SIZES), further options of the browser's context. No
     page may have a fault, or be refused anything by its policy."""
     contexts, faults = [], []
@@ -85,7 +139,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     def opened(url: str, size: str = "wide", **options: Any) -> Any:
         width, height = SIZES[size]
         given = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce", **options}
-        contexts.append(browser.new_context(**given))
+        contexts.append(chromium.context(**given))
         page = contexts[-1].new_page()
         page.set_default_timeout(LONG)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -94,9 +148,11 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         page.goto(url)
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    with chromium.limited():
+        yield opened
+        for context in contexts:
+            with suppress(playwright.Error):  # where the browser had to be ended
+                context.close()
     assert faults == []
 
 
@@ -140,11 +196,17 @@ def axe() -> str:
 
 @pytest.fixture
 def faults_of(axe: str) -> Callable[[Any], list[str]]:
-    """What axe-core finds serious about a page."""
+    """What axe-core finds serious about a page. It takes a second at most, unless the machine is busy."""
+    run = """limit => Promise.race([
+        axe.run({resultTypes: ["violations"]}).then(({violations}) => violations),
+        new Promise(resolve => setTimeout(resolve, limit, null)),
+    ])"""
 
     def found(page: Any) -> list[str]:
-        page.evaluate(axe)
-        violations = page.evaluate("axe.run().then(({violations}) => violations)")
+        if not page.evaluate("Boolean(window.axe)"):
+            page.evaluate(axe)
+        violations = page.evaluate(run, LONG)
+        assert violations is not None, f"axe has not looked through {page.url} in {LONG // 1000} seconds"
         return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations
                 if one["impact"] in {"serious", "critical"}]  # fmt: skip
 

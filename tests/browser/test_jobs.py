@@ -64,6 +64,25 @@ def test_a_job_shows_up_by_itself_and_is_forgotten(
     assert service.ask(f"/v1/jobs/{job['id']}").status == 404
 
 
+def test_a_correction_says_of_which_answer_it_is(
+    service: Service, open_page: OpenPage, two_people: Path, faults_of: FaultsOf
+) -> None:
+    job = send(service, "/v1/recognize", "pair.jpg", two_people.read_bytes())["job"]
+    said = json.dumps({"name": "Cy"}).encode()
+    done = json.loads(service.ask(f"/v1/jobs/{job['id']}/faces/0", said, Content_Type="application/json").body)
+    page = open_page(f"{service.url}/jobs?state=failed")
+    page.get_by_role("radio", name="All", exact=True).check()
+    both = row(page, "pair.jpg")
+    expect(both).to_have_count(2)
+    correction = both.filter(has_text="Correction ·")
+    expect(correction).to_contain_text("A face in this answer was said to be Cy.")
+    assert correction.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert faults_of(page) == []
+    correction.get_by_role("link", name="this answer").click()
+    expect(both.filter(has_text="Recognize ·").get_by_role("heading")).to_be_focused()
+    assert service.ask(f"/v1/history/{done['change']}/undo", b"").status == 200
+
+
 def test_a_failure_says_why_and_is_tried_again_by_keyboard(
     service: Service, open_page: OpenPage, faults_of: FaultsOf
 ) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.aws.moto_server import aws_server
-from tests.contract.queues import ADAPTERS, LEASE, Place
+from tests.contract.queues import ADAPTERS, LASTING, LEASE, Place
+from tests.processes.workers import quickest
 
 from visage.core.errors import UsageError
 from visage.core.ports.queue import Delivery, Queue
 
-OVER = LEASE + 0.3  # seconds after which a lease has certainly run out
+OpenQueue = Callable[..., Queue]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,14 +31,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def open_queue(place: Place) -> Iterator[Callable[[], Queue]]:
-    """Opens the queue once more."""
+def open_queue(place: Place) -> Iterator[OpenQueue]:
+    """Opens the queue once more. Its leases last, unless told otherwise: on a busy machine a short one may be over
+    before the next line of a test."""
     with ExitStack() as opened:
-        yield lambda: opened.enter_context(closing(place.queue()))
+        yield lambda lease=LASTING: opened.enter_context(closing(place.queue(lease)))
 
 
 @pytest.fixture
-def queue(open_queue: Callable[[], Queue]) -> Queue:
+def queue(open_queue: OpenQueue) -> Queue:
     return open_queue()
 
 
@@ -49,7 +51,7 @@ def only(deliveries: list[Delivery]) -> Delivery:
 def test_an_empty_queue(queue: Queue) -> None:
     started = time.monotonic()
     assert queue.receive(1, 0) == []
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert (queue.depth().waiting, queue.depth().in_flight) == (0, 0)
     assert queue.extend([]) == []
     assert queue.done([]) == []
@@ -77,20 +79,20 @@ def test_every_message_comes_once(queue: Queue) -> None:
     assert (queue.depth().waiting, queue.depth().in_flight) == (0, 0)
 
 
-def test_a_leased_message_is_nobody_elses(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_a_leased_message_is_nobody_elses(queue: Queue, open_queue: OpenQueue) -> None:
     queue.send("a")
     assert queue.receive(1, 1)
     assert open_queue().receive(1, 0) == []
     assert queue.receive(1, 0) == []
 
 
-def test_a_lease_that_runs_out_comes_back_and_is_lost(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_a_lease_that_runs_out_comes_back_and_is_lost(open_queue: OpenQueue) -> None:
+    queue, other = open_queue(LEASE), open_queue()
     queue.send("a")
-    first = only(queue.receive(1, 1))
     started = time.monotonic()
-    other = open_queue()
-    second = only(other.receive(1, 5))
-    assert LEASE - 0.2 < time.monotonic() - started < LEASE + 0.7
+    first = only(queue.receive(1, 1))
+    second = only(other.receive(1, 60))
+    assert LEASE - 0.05 < time.monotonic() - started < LEASE + 15
     assert (second.body, second.count) == ("a", 2)
     assert second.receipt != first.receipt
     assert queue.extend([first.receipt]) == [first.receipt]
@@ -102,23 +104,25 @@ def test_a_lease_that_runs_out_comes_back_and_is_lost(queue: Queue, open_queue: 
     assert queue.dead() == []
 
 
-def test_a_lease_that_is_extended_lasts(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_a_lease_that_is_extended_lasts(open_queue: OpenQueue) -> None:
+    lease = 3 * LEASE  # it must not run out between two lines
+    queue, other = open_queue(lease), open_queue()
     queue.send("kept")
     queue.send("lost")
     deliveries = {delivery.body: delivery for delivery in queue.receive(2, 1)}
     kept = deliveries["kept"].receipt
-    until = time.monotonic() + 2 * OVER
-    other, come = open_queue(), []
-    while time.monotonic() < until:
+    come: list[Delivery] = []
+    until = time.monotonic() + 60
+    while not come and time.monotonic() < until:
         assert queue.extend([kept]) == []
-        come += other.receive(2, 0)
-        other.extend([delivery.receipt for delivery in come])
-        time.sleep(LEASE / 5)
+        come = other.receive(2, 0.2)
+    assert queue.extend([kept]) == []
     assert [(delivery.body, delivery.count) for delivery in come] == [("lost", 2)]
+    assert other.receive(2, 0) == []
     assert queue.done([kept]) == []
 
 
-def test_some_of_several_are_lost(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_some_of_several_are_lost(queue: Queue, open_queue: OpenQueue) -> None:
     for body in "abc":
         queue.send(body)
     first = queue.receive(3, 1)
@@ -141,7 +145,7 @@ def test_done_with_more_than_one_call_takes(queue: Queue) -> None:
     assert len(queue.receive(23, 1)) == 11
 
 
-def test_what_is_released_comes_at_once(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_what_is_released_comes_at_once(queue: Queue, open_queue: OpenQueue) -> None:
     queue.send("a")
     first = only(queue.receive(1, 1))
     queue.release([first.receipt])
@@ -155,11 +159,10 @@ def test_what_is_released_comes_at_once(queue: Queue, open_queue: Callable[[], Q
 def test_what_is_released_with_a_delay_comes_later(queue: Queue) -> None:
     queue.send("a")
     first = only(queue.receive(1, 1))
-    queue.release([first.receipt], delay=2.0)
     started = time.monotonic()
-    assert queue.receive(1, 0) == []
-    assert only(queue.receive(1, 5)).count == 2
-    assert 1.5 < time.monotonic() - started < 3
+    queue.release([first.receipt], delay=2.0)
+    assert only(queue.receive(1, 60)).count == 2
+    assert 1.9 < time.monotonic() - started < 20
 
 
 def test_foreign_receipts_are_lost(queue: Queue) -> None:
@@ -170,7 +173,7 @@ def test_foreign_receipts_are_lost(queue: Queue) -> None:
         queue.release([receipt])
 
 
-def test_burying(queue: Queue, open_queue: Callable[[], Queue]) -> None:
+def test_burying(queue: Queue, open_queue: OpenQueue) -> None:
     queue.send("bad")
     queue.release([only(queue.receive(1, 1)).receipt])
     delivery = only(queue.receive(1, 1))
@@ -181,7 +184,7 @@ def test_burying(queue: Queue, open_queue: Callable[[], Queue]) -> None:
     for _ in range(2):  # looking takes nothing away
         (letter,) = open_queue().dead()
         assert (letter.body, letter.reason, letter.count) == ("bad", "it died three times: é", 2)
-        assert abs(letter.died - time.time()) < 10
+        assert abs(letter.died - time.time()) < 60
 
 
 def test_replaying(queue: Queue) -> None:
@@ -217,46 +220,52 @@ def test_discarding(queue: Queue) -> None:
     assert queue.replay() == 1
 
 
-def test_a_message_that_is_sent_wakes_who_waits(queue: Queue, open_queue: Callable[[], Queue]) -> None:
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(open_queue().receive, 1, 10.0)
-        time.sleep(0.4)
+def test_a_message_that_is_sent_wakes_who_waits(queue: Queue, open_queue: OpenQueue) -> None:
+    other = open_queue()
+
+    def seconds() -> float:
+        waiting = pool.submit(other.receive, 1, 60.0)
+        time.sleep(0.1)  # who would look for itself now and then does so later
         assert not waiting.done()
         sent = time.monotonic()
         queue.send("a")
         assert only(waiting.result()).body == "a"
-        assert time.monotonic() - sent < 0.4
+        return time.monotonic() - sent
+
+    with ThreadPoolExecutor() as pool:
+        assert quickest(seconds, 0.3) < 0.3
 
 
 def test_waiting_ends(queue: Queue) -> None:
     started = time.monotonic()
     assert queue.receive(1, 1.0) == []
-    assert 0.9 < time.monotonic() - started < 2
+    assert 0.9 < time.monotonic() - started < 10
 
 
 def test_a_wait_holds_up_nobody(queue: Queue) -> None:
     queue.send("a")
     delivery = only(queue.receive(1, 1))
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(queue.receive, 1, 4.0)
+        waiting = pool.submit(queue.receive, 1, 60.0)
         time.sleep(0.2)
         started = time.monotonic()
         assert queue.extend([delivery.receipt]) == []
         assert queue.done([delivery.receipt]) == []
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 20
+        assert not waiting.done()
         queue.send("b")
         assert only(waiting.result()).body == "b"
 
 
 def test_closing_ends_a_wait(place: Place) -> None:
-    queue = place.queue()
+    queue = place.queue(LASTING)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(queue.receive, 1, 60.0)
+        waiting = pool.submit(queue.receive, 1, 120.0)
         time.sleep(0.3)
         started = time.monotonic()
         queue.close()
         assert waiting.result() == []
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
     queue.close()
     for call in (lambda: queue.send("a"), lambda: queue.receive(1, 0), queue.depth, queue.dead, queue.replay):
         with pytest.raises(UsageError, match="closed"):
@@ -294,9 +303,9 @@ def test_many_threads(queue: Queue) -> None:
     def consume() -> None:
         while len(done) < len(wanted) and time.monotonic() < end:
             got = {delivery.receipt: delivery.body for delivery in queue.receive(4, 0.5)}
-            lost = queue.done(list(got))  # on a busy machine a lease may run out before it is done; it comes back then
+            assert queue.done(list(got)) == []
             with lock:
-                done.extend(body for receipt, body in got.items() if receipt not in lost)
+                done.extend(got.values())
 
     with ThreadPoolExecutor() as pool:
         jobs = [pool.submit(produce, i) for i in range(2)] + [pool.submit(consume) for _ in range(2)]

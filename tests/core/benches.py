@@ -21,7 +21,7 @@ class Gate:
     def __call__(self, pixels: Pixels) -> list[Face]:
         if pixels.any():  # not when it warms up
             self.reached.set()
-            assert self.opened.wait(20)
+            assert self.opened.wait(120)
         return find(pixels)
 
 
@@ -31,7 +31,7 @@ def bench(service: Service, **kit: Any) -> Bench:
 
 
 def result(service: Service, ticket: Ticket) -> dict[str, Any]:
-    found = service.reception.wait(ticket.id, 10.0)
+    found = service.reception.wait(ticket.id, 60.0)
     assert found is not None
     return found
 

@@ -55,7 +55,7 @@ def test_never_more_than_depth_wait(depth: int) -> None:
 
 
 def test_works_while_the_item_is_used() -> None:
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=60)
 
     def meeting() -> Iterator[int]:
         yield 0
@@ -85,7 +85,7 @@ def test_closing_early_stops_the_thread_and_closes_the_source() -> None:
     assert next(items) == 0
     started = time.monotonic()
     items.close()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 30
     assert closed.is_set()
     assert not _threads()
 

@@ -110,7 +110,7 @@ def test_the_first_result_stays(service: Service) -> None:
     gate = Gate()
     with bench(service, find=gate).working() as at:
         ticket = service.reception.submit(asked("ada"))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         service.outputs.put(result_key(ticket.id), result_to_bytes({"status": "done", "from": "another"}))
         gate.opened.set()
         assert soon(lambda: is_empty(service))
@@ -153,7 +153,7 @@ def test_who_leaves_finishes_what_is_under_way_and_gives_the_rest_back(service: 
     gate = Gate()
     with bench(service, find=gate).working() as at:
         first = service.reception.submit(asked("ada"))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         rest = [service.reception.submit(asked("bo")) for _ in range(3)]
         assert soon(lambda: service.queue.depth().in_flight == 4)
         at.station.leave()
@@ -222,7 +222,7 @@ def test_no_more_is_decoded_than_fits(service: Service, monkeypatch: pytest.Monk
     gate, opened = Gate(), list[str]()
     tickets = [service.reception.submit(asked("ada")) for _ in range(10)]
     with bench(service, find=gate, opened=opened.append).working():
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         time.sleep(0.1)
         assert len(opened) == 3
         gate.opened.set()

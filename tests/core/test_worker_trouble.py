@@ -98,7 +98,7 @@ def test_leases_last_as_long_as_the_work(hasty: Service) -> None:
     gate, opened = Gate(), list[str]()
     with bench(hasty, find=gate, opened=opened.append).working():
         tickets = [hasty.reception.submit(asked("ada")) for _ in range(2)]
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         assert soon(lambda: hasty.queue.depth().in_flight == 2)
         threading.Timer(5 * LEASE, gate.opened.set).start()
         assert hasty.queue.receive(10, 5 * LEASE - 0.1) == []
@@ -113,7 +113,7 @@ def test_leases_last_while_the_output_store_is_away(hasty: Service) -> None:
     at.line.cut = lambda verb: verb in {"outputs.put", "outputs.create"}  # reports fail as well
     with at.working():
         hasty.reception.submit(asked("ada"))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         assert hasty.queue.receive(10, worker.OFTEN + 4 * LEASE) == []
         at.line.cut = lambda verb: False
         gate.opened.set()
@@ -126,7 +126,7 @@ def test_a_lost_lease_is_dropped_quietly(hasty: Service) -> None:
     at = bench(hasty, find=gate)
     with at.working():
         hasty.reception.submit(asked("ada"))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(60)
         hasty.reception.submit(asked("bo"))
         assert soon(lambda: hasty.queue.depth().in_flight == 2)
         at.line.cut = lambda verb: verb in {"queue.extend", "queue.receive"}

@@ -85,7 +85,7 @@ CALIBRATION = record(
 FILE = record(name=TEXT, sha256=maybe(TEXT), package=maybe(TEXT), path=maybe(TEXT), urls=many(TEXT), bytes=maybe(COUNT))
 CARD = {
     "installed": FLAG, "in_use": FLAG, "name": TEXT, "architecture": TEXT, "title": TEXT, "source": TEXT,
-    "licence": TEXT, "files": many(FILE, 1), "accuracy": {"type": "object", "additionalProperties": TEXT},
+    "license": TEXT, "files": many(FILE, 1), "accuracy": {"type": "object", "additionalProperties": TEXT},
     "notes": TEXT,
 }  # fmt: skip
 MODEL: Schema = {

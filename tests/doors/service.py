@@ -114,7 +114,8 @@ class Site:
         for name in ("cache", "models"):
             (shared_home / name).mkdir(exist_ok=True)
             (self.home / name).symlink_to(shared_home / name)
-        self._own = {"VISAGE_HOME": str(self.home), **variables}
+        # Requests wait longer than usual for their answers, since workers take longer to start on a busy machine.
+        self._own = {"VISAGE_HOME": str(self.home), "VISAGE_REQUEST_SECONDS": "50", **variables}
         self.environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONWARNINGS": "error"} | self._own
         self._started: list[Process] = []
 

@@ -77,6 +77,8 @@ def test_compare(visage: Visage, samples: Path) -> None:
     assert not other["comparison"]["same"]
     assert other["comparison"]["probability"] < 0.1
     assert visage("compare", samples / "obama.jpg", samples / "biden.jpg").out.startswith("different people")
+    rate = ["compare", "--json", "--stranger-rate", "1e-6", samples / "obama.jpg", samples / "obama2.jpg"]
+    assert checked(visage(*rate), "compare").json["comparison"]["threshold"] > same["comparison"]["threshold"]
 
 
 def test_enroll_says_for_each_photo_what_was_done(visage: Visage, samples: Path, blank: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +18,15 @@ from tests.core.test_erasure import to_enroll
 from tests.doors.conftest import ROOT, Visage
 from visage import load_settings
 from visage.apps.stages import remember
+from visage.core.journal.change import ChangeKind
+from visage.core.journal.history import History
+from visage.core.journal.steps import Pending
 from visage.core.serverless.results import json_key
 from visage.core.serverless.staging import erased_key
 from visage.core.serverless.struck import notes_in
 from visage.objects.folder import FolderObjects
 from visage.settings import Settings
+from visage.sqlite.gallery import SqliteGallery
 
 # Once in a process of its own: what the command loads and what it leaves, in a home where there is a gallery alone.
 ALONE = """
@@ -72,6 +77,24 @@ def test_the_jobs_of_the_service_go_as_over_http(tmp_path: Path, service: Servic
     assert not (tmp_path / "home").exists()
     again = visage("people", "remove", "Bo", **places(tmp_path))
     assert again.out == "Bo is erased, with 1 face, and 1 job of the service\n"
+
+
+def test_a_change_that_waits_for_jobs_that_were_erased_goes_with_them(
+    tmp_path: Path, service: Service, visage: Visage
+) -> None:
+    """It has the name that they were to enroll, and no id yet."""
+    journal = FolderObjects(tmp_path / "journal")
+    with closing(SqliteGallery(tmp_path / "gallery.sqlite", create=False)) as gallery:
+        history = History(journal, lambda: gallery, ended=lambda _: None, now=time.time, new_id=lambda: "0" * 32)
+        for name in ("Ada", "Bo"):
+            ticket = service.reception.submit(to_enroll("nobody", name))
+            steps = [Pending((ticket.id,), name)]
+            history.add(ChangeKind.ENROLL, "default", [("", name)], steps, by="", key=ticket.id)
+    done = visage("people", "remove", "Ada", VISAGE_JOURNAL=f"file://{tmp_path / 'journal'}", **places(tmp_path))
+    assert done.code == 0, done.err
+    left = b"".join(journal.get(stored.key) for stored in journal.list())
+    assert b'"Ada"' not in left
+    assert b'"Bo"' in left
 
 
 def test_where_no_service_ever_ran_nothing_is_made_or_loaded_for_one(tmp_path: Path) -> None:

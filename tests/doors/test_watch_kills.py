@@ -34,12 +34,13 @@ def test_kills_at_any_moment_change_no_result(
 
         watcher, kills = wild.start(*WORDS), Counter[str]()
         end, put = time.monotonic() + TURMOIL, 0
-        while time.monotonic() < end:
+        # On a busy machine it takes longer until there is somebody to be killed.
+        while time.monotonic() < end or (kills["worker"] < 3 and time.monotonic() < end + LONG):
             if put < CLIPS:
                 wild.put(clips[put % 3], f"clip {put}.mp4")
                 put += 1
             time.sleep(luck.uniform(0.2, 2.0))
-            if luck.random() < 0.4:
+            if luck.random() < 0.4 and kills["watcher"] < kills["worker"] + 3:
                 kill(watcher)
                 watcher.wait(LONG)
                 watcher = wild.start(*WORDS)

@@ -55,7 +55,7 @@ def test_it_embeds(network: Path, models: Path, tmp_path: Path) -> None:
 def test_like_arcface_fills_in_the_convention(network: Path, models: Path) -> None:
     made = bring(network, "mine", "arcface", None, "as its owner says", models)
     assert isinstance(made, EmbedderCard)
-    assert (made.size, made.mean, made.licence) == ((112, 112), 127.5, "as its owner says")
+    assert (made.size, made.mean, made.license) == ((112, 112), 127.5, "as its owner says")
     assert made.scale == pytest.approx(1 / 127.5)
     assert made.points[2] == pytest.approx([56.0252, 71.7366])
     assert made.calibration is None

@@ -79,14 +79,14 @@ def test_a_brought_card_does_not_replace_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "resnet").mkdir()
     text = (SHIPPED / "resnet.json").read_text().replace("CC0-1.0", "other")
     (tmp_path / "resnet" / "card.json").write_text(text)
-    assert all_cards(tmp_path)["resnet"].licence == "CC0-1.0"
+    assert all_cards(tmp_path)["resnet"].license == "CC0-1.0"
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.json")), ids=lambda path: path.stem)
 def test_every_shipped_card_is_whole(path: Path) -> None:
     shipped = read_card(path)
     assert shipped.name == path.stem
-    assert shipped.licence
+    assert shipped.license
     assert shipped.source
     assert all(file.sha256 and len(file.sha256) == 64 and file.bytes for file in shipped.files)
     assert all(file.package or file.urls for file in shipped.files)

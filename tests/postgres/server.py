@@ -42,7 +42,7 @@ class Server:
         options = {"fsync": "off", "unix_socket_directories": str(self.folder), "listen_addresses": "127.0.0.1"}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", str(self.folder / "data"), "-p", str(self.port), *words)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=2).close()
@@ -63,7 +63,7 @@ class Server:
                 with suppress(psutil.NoSuchProcess):
                     one.kill()
             self._process.wait()
-            psutil.wait_procs(children, timeout=30)
+            psutil.wait_procs(children, timeout=60)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: in good order. SIGQUIT: at once, to be thrown away."""

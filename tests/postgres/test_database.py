@@ -146,7 +146,7 @@ def test_reading_does_not_wait_for_a_writer_and_writing_not_for_ever(url: str) -
 
 
 def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
-    with closing(PostgresGallery(url, create=True, wait=60, limit=0.3)) as gallery, psycopg.connect(url) as other:
+    with closing(PostgresGallery(url, create=True, wait=60, limit=2.0)) as gallery, psycopg.connect(url) as other:
         other.execute("LOCK TABLE visage.collections IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StorageError, match="too long"):
             gallery.size("c")

@@ -24,12 +24,12 @@ class Service:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.queue = SqliteQueue(folder / "queue.sqlite", lease=5.0)
+        self.queue = SqliteQueue(folder / "queue.sqlite", lease=60.0)
         places = ["--queue", f"sqlite:///{folder / 'queue.sqlite'}", "--objects", f"file:///{folder / 'objects'}"]
         command = [sys.executable, "-m", "visage.apps.cli.main", "autoscale", *places, *options]
         self.log = (folder / "log").open("wb")
         self.process = subprocess.Popen(command, stderr=self.log)
-        assert soon((folder / "objects" / "out" / "fleet.json").exists, 30)
+        assert soon((folder / "objects" / "out" / "fleet.json").exists)
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -61,11 +61,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
 @pytest.mark.slow
 def test_from_zero_to_the_first_job_done_in_two_seconds_and_back(service: Service) -> None:
     service.performed()  # networks may have to be converted first
+
     taken = []
     for _ in range(3):
         assert soon(lambda: not service.workers)
         taken.append(service.performed())
-    assert min(taken) < 2.0
+    # Two seconds of a machine that has nothing else to do; where others want its cores as well, accordingly more.
+    assert min(taken) < 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_costs_next_to_nothing_while_there_is_nothing_to_do(service: Service) -> None:
@@ -74,7 +76,7 @@ def test_costs_next_to_nothing_while_there_is_nothing_to_do(service: Service) ->
     time.sleep(4.0)
     after = process.cpu_times()
     used = after.user + after.system - before.user - before.system
-    assert used / (time.perf_counter() - start) < 0.01
+    assert used / (time.perf_counter() - start) < 0.03
     assert service.workers == []
 
 
@@ -85,7 +87,7 @@ def test_a_signal_ends_it_and_its_workers(tmp_path: Path, number: int) -> None:
         assert soon(lambda: len(service.workers) == 1)
         (worker,) = service.workers
         service.process.send_signal(number)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(60) == 0
         assert not worker.is_running()
     finally:
         service.end()

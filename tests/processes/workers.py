@@ -65,7 +65,7 @@ class Floor:
         """Give it work, and wait until it has told its fleet."""
         (self.folder / f"{pid}.busy").touch()
         assert soon((self.folder / f"{pid}.said").exists)
-        time.sleep(0.05)  # until the fleet has heard it
+        time.sleep(0.2)  # until the fleet has heard it
 
     def finish(self, pid: int) -> None:
         """Its work is done."""
@@ -87,11 +87,23 @@ def runs(pid: int) -> bool:
     return True
 
 
-def soon(what: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether it comes true in time."""
-    deadline = time.monotonic() + seconds
+def soon(what: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Whether it comes true in time. It looks less and less often: what takes long is not made longer by looking."""
+    begun = time.monotonic()
     while not what():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > seconds:
             return False
-        time.sleep(0.01)
+        time.sleep(min(0.1, 0.01 + waited / 20))
     return True
+
+
+def quickest(attempt: Callable[[], float], enough: float) -> float:
+    """The shortest of the times that an attempt takes: what can be quick is not always so on a busy machine. Twenty
+    attempts at most; none after one that is below `enough`. All in seconds."""
+    best = attempt()
+    for _ in range(19):
+        if best < enough:
+            break
+        best = min(best, attempt())
+    return best

@@ -37,7 +37,7 @@ class Emulator(Journal):
     def __exit__(self, *_: object) -> None:
         self._process.terminate()  # it ends the function
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

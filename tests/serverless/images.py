@@ -78,7 +78,9 @@ def _build(function: str, scratch: Path, runtime: str) -> None:
     # The detector's file, where it is at hand; elsewhere it is fetched, or the image does with MTCNN.
     for yunet in (SHARED / "weights").glob("face_detection_yunet_2026may.onnx"):
         shutil.copy(yunet, scratch / "serverless")
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http"))}
+    kept = {
+        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http", "OMP_"))
+    }
     environment = kept | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": os.environ.get("HOME", "/"),  # where pip keeps what it has downloaded
@@ -100,8 +102,10 @@ def python_alone() -> list[str]:
 
 
 def variables(folder: Path) -> dict[str, str]:
-    """What the Dockerfiles set, and nothing of this process's own."""
-    return {"PYTHONPATH": str(folder), "VISAGE_HOME": str(folder / "home"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    """What the Dockerfiles set, and nothing of this process's own but that it does not spin (tests/conftest.py)."""
+    path = "/usr/local/bin:/usr/bin:/bin"
+    waiting = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    return {"PYTHONPATH": str(folder), "VISAGE_HOME": str(folder / "home"), "PATH": path, "OMP_WAIT_POLICY": waiting}
 
 
 def run(folder: Path, program: str, *words: str) -> str:

@@ -28,4 +28,4 @@ def test_from_a_cold_start_to_the_first_answer(
             assert emulator.invoke(chunk) == {"tasks": 1}  # a second time nothing is left to do
         assert cloud.buckets.text("clip") == f"{OBAMA}\n"
     record_testsuite_property("seconds from a cold start to the first answer", str(round(emulator.first, 3)))
-    assert emulator.first < 20  # the figure itself is measured elsewhere; this machine may be busy
+    assert emulator.first < 60  # the figure itself is measured elsewhere; this machine may be busy

@@ -33,6 +33,7 @@ from visage.core.tickets import Ticket, failure_of, input_key, result_key, resul
 from visage.core.track import appearances
 from visage.core.values import Face, JobKind, Match, Media, Quality, Sighting
 from visage.media.bundles import FileBundles
+from visage.media.thumbnails import Thumbnails
 from visage.web.access import Access
 from visage.web.app import create_app
 from visage.web.asking import Service
@@ -103,7 +104,7 @@ class MemoryObjects:
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         self._check()
-        return iter([Stored(key, len(data), 0.0) for key, (data, _) in sorted(self.kept.items())
+        return iter([Stored(key, len(data), 0.0) for key, (data, _) in sorted(self.kept.copy().items())
                      if key.startswith(prefix and f"{prefix}/")])  # fmt: skip
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -256,6 +257,7 @@ def open_tier(*, request_seconds: float = 5.0, max_backlog: int = 100, max_uploa
         gallery=(lambda: gallery) if gallery else _nobody,
         journal=Journal(history, audit, AuditLog(journal, time.time), Repeats(journal, time.time), time.time),
         bundles=FileBundles(bulk_folder, 10_000_000),
+        thumbnail=Thumbnails(max_bytes=10_000_000, max_pixels=1_000_000),
         stages=lambda: stages,
         access=Access(keyring, open_without_keys=open_without_keys),
         load=load,

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.fakes import Tier, open_tier
-from visage.core.service.keyring import SESSIONS, Role
-from visage.core.service.sessions import read_token, write_token
+from visage.core.service.keyring import Role
+from visage.core.service.sessions import SESSIONS, read_token, write_token
 from visage.web.access import COOKIE, SESSION_SECONDS, TRIES
 
 OWN = {"X-Visage": "1", "Sec-Fetch-Site": "same-origin"}

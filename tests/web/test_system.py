@@ -62,14 +62,14 @@ def face(face_id: str) -> EnrolledFace:
     )
 
 
-def test_models_are_told_with_their_licences(tmp_path: Path) -> None:
+def test_models_are_told_with_their_licenses(tmp_path: Path) -> None:
     settings = load_settings({}, home=tmp_path)
     facts = facts_of(settings, open_keyring(settings), lambda: open_gallery(settings.gallery_url, create=True))
     with opened(facts) as tier:
         answer = tier.app.test_client().get("/v1/models").json
     models = {model["name"]: model for model in (answer or {})["models"]}
     assert {"mtcnn", "resnet", "yunet", "retail-0095"} <= set(models)
-    assert models["resnet"]["licence"] == "CC0-1.0"
+    assert models["resnet"]["license"] == "CC0-1.0"
     assert models["resnet"]["in_use"]
     assert models["resnet"]["installed"]
     assert models["mtcnn"]["in_use"]  # YuNet's file is not in this home

@@ -41,6 +41,7 @@ from visage.wiring import (
     open_objects,
     open_queue,
     open_replies,
+    open_thumbnails,
 )
 
 
@@ -101,6 +102,7 @@ def _web_tier(
         inbox=inbox if settings.unknown_days else None,
         journal=open_journal(settings, lambda: gallery, reception, Outcomes(inputs, outputs, time.time), stack),
         bundles=open_bundles(settings),
+        thumbnail=open_thumbnails(settings),
         access=Access(open_keyring(settings), open_without_keys=True),
         load=load,
         telemetry=Telemetry(load),

@@ -56,7 +56,7 @@ def served(tier: Tier, **options: Any) -> Iterator[Callable[[], socket.socket]]:
     drained.start()
 
     def connect() -> socket.socket:
-        return socket.create_connection(("127.0.0.1", server.effective_port), timeout=10)
+        return socket.create_connection(("127.0.0.1", server.effective_port), timeout=60)
 
     try:
         yield connect
