@@ -40,7 +40,7 @@ class Card:
     architecture: str
     title: str
     source: str
-    licence: str
+    license: str
     files: tuple[WeightFile, ...]
     accuracy: dict[str, str] = field(default_factory=dict)
     notes: str = ""

@@ -47,11 +47,12 @@ LIKE: dict[str, dict[str, Any]] = {
 
 
 def bring(
-    file: Path, name: str, like: str | None, card: Path | None, licence: str, models: Path
+    file: Path, name: str, like: str | None, card: Path | None, terms: str, models: Path
 ) -> DetectorCard | EmbedderCard:
     """Copy `file` (ONNX, or IR with its .bin beside it) and its card to `models`/name.
 
     like: a key of LIKE; or card: a JSON file with the fields of `core.cards`, of which name and files are filled in.
+    terms: the license, where the card does not say.
     Raises `UsageError` where the name is taken, `ModelError` where the card is wrong.
     """
     name = check_name(name)
@@ -73,7 +74,7 @@ def bring(
     }
     data.setdefault("title", name)
     data.setdefault("source", f"brought by the user from {file.name}")
-    data.setdefault("licence", licence)
+    data.setdefault("license", terms)
     made = card_from_json(data)
     try:
         folder.mkdir(parents=True, mode=0o700)
