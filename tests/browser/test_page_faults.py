@@ -163,3 +163,25 @@ def test_long_names_stay_in_their_places(
     button(page, "Hide").click()
     expect(page.locator("#is-hidden")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_an_answer_that_comes_late_is_not_shown(
+    service: Service, open_page: Callable[..., Any], two_people: Path
+) -> None:
+    assert service.send("/v1/recognize", two_people).status == 200
+    page = open_page(f"{service.url}/system")
+    log = page.get_by_role("region", name="Audit log")
+    rows = log.locator("tbody tr").filter(has_text="Searched")
+    expect(rows.first).to_be_visible()
+    late: list[Any] = []
+    erased = re.compile(r"/v1/audit\?action=erase")
+    page.route(erased, lambda route: late.append(route))  # noqa: PLW0108  Playwright marks what it is given
+    with page.expect_request(erased):
+        log.get_by_label("What was done").select_option("Erased")
+    log.get_by_label("What was done").select_option("Searched")
+    expect(log.locator("tbody tr").filter(has_not_text="Searched")).to_have_count(0)
+    with page.expect_response(erased):
+        late[0].fulfill(json={"entries": [], "next": None})
+    page.evaluate("() => fetch('/healthz').then(answer => answer.text())")  # a way there and back: it was read by now
+    expect(rows.first).to_be_visible()
+    expect(log.get_by_text("Nothing of that kind is in the log.")).to_have_count(0)

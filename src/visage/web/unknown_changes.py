@@ -5,7 +5,7 @@ from typing import Any
 
 from visage.core.errors import NoFaceError, OtherModelError, UsageError
 from visage.core.journal.change import Change, ChangeKind
-from visage.core.journal.steps import Elsewhere
+from visage.core.journal.steps import Elsewhere, somebody
 from visage.core.unknown.inbox import Inbox
 from visage.core.unknown.kept import State
 from visage.core.unknown.naming import Naming, person_named
@@ -58,6 +58,8 @@ def named(service: Service, inbox: Inbox, collection: str, faces: list[str], nam
     if there is None or done.person.id != there.id:  # who is new has no id before
         known, change = change, noted(done.person.id)
         service.journal.dropped(known)
+    if somebody(service.gallery(), collection, done.person.id) is None:  # who was erased meanwhile is not named again
+        service.journal.dropped(change)
     return done, change
 
 

@@ -37,12 +37,14 @@ const here = new URLSearchParams(location.search);
 
 let person = here.get("person") ?? "";
 let next = null;
+let asked = 0; // the newest question wins, whichever answer comes last
 
 function query(limit, cursor) {
   return address("/v1/audit", { action: action.value, person, limit, cursor });
 }
 
 async function load(onward = false) {
+  const mine = ++asked;
   const made = [];
   let cursor = onward ? next : "";
   try {
@@ -50,11 +52,12 @@ async function load(onward = false) {
       const page = await api("GET", query(PAGE, cursor));
       made.push(...page.entries);
       cursor = page.next;
-    } while (cursor && !made.length);
+    } while (cursor && !made.length && mine === asked);
   } catch (error) {
-    said.textContent = words(error);
+    if (mine === asked) said.textContent = words(error);
     return;
   }
+  if (mine !== asked) return;
   if (!onward) rows.replaceChildren();
   rows.append(...made.map(row));
   next = cursor;

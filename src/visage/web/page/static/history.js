@@ -49,10 +49,12 @@ export class Changes {
     this.state = el("p", { class: "muted", role: "status" });
     this.more = el("button", { type: "button", class: "small", hidden: true, onclick: () => this.load(true) }, "Show older");
     box.append(this.list, this.state, this.more);
-    Object.assign(this, { collection, person, changed, next: null });
+    // asked: the newest question wins, whichever answer comes last.
+    Object.assign(this, { collection, person, changed, next: null, asked: 0 });
   }
 
   async load(onward = false) {
+    const mine = ++this.asked;
     const made = [];
     let next = onward ? this.next : "";
     try {
@@ -61,11 +63,12 @@ export class Changes {
         const page = await api("GET", address("/v1/history", { ...query, cursor: next }));
         made.push(...page.changes);
         next = page.next;
-      } while (next && !made.length);
+      } while (next && !made.length && mine === this.asked);
     } catch (error) {
-      this.state.textContent = words(error);
+      if (mine === this.asked) this.state.textContent = words(error);
       return;
     }
+    if (mine !== this.asked) return;
     if (!onward) this.list.replaceChildren();
     this.list.append(...made.map((change) => this.row(change)));
     this.list.setAttribute("aria-busy", "false");
