@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+
+OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,29 @@ def visage(environment: dict[str, str]) -> Visage:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def both(home: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery of both people, to be copied; enrolled from a folder each."""
+    folder = tmp_path_factory.mktemp("both")
+    for name, photo in ((OBAMA, "obama.jpg"), (BIDEN, "biden.jpg")):
+        (folder / name).mkdir()
+        shutil.copy(samples / photo, folder / name)
+    gallery = tmp_path_factory.mktemp("gallery") / "gallery.sqlite"
+    environment = os.environ | {"VISAGE_GALLERY": f"sqlite:///{gallery}", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [*COMMAND, "enroll", str(folder)], capture_output=True, text=True, check=True, timeout=120, env=environment
+    )
+    assert "2 of 2 photos enrolled; 2 people with 2 faces" in done.stdout
+    return gallery
+
+
+@pytest.fixture
+def enrolled(visage: Visage, both: Path, tmp_path: Path) -> Visage:
+    """Both people are in the gallery."""
+    shutil.copy(both, tmp_path / "gallery.sqlite")
+    return visage
 
 
 @pytest.fixture

@@ -6,28 +6,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.doors.conftest import Done, Visage
+from tests.doors.conftest import BIDEN, OBAMA, Done, Visage
 from tests.doors.schemas import SCHEMAS
-
-OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 
 
 def checked(done: Done, command: str, code: int = 0) -> Done:
     assert done.code == code, done.err
     jsonschema.validate(done.json, SCHEMAS[command])
     return done
-
-
-@pytest.fixture
-def enrolled(visage: Visage, samples: Path, tmp_path: Path) -> Visage:
-    """Both people, from a folder each."""
-    for name, photo in ((OBAMA, "obama.jpg"), (BIDEN, "biden.jpg")):
-        (tmp_path / "people" / name).mkdir(parents=True)
-        shutil.copy(samples / photo, tmp_path / "people" / name)
-    done = visage("enroll", tmp_path / "people")
-    assert done.code == 0, done.err
-    assert "2 of 2 photos enrolled; 2 people with 2 faces" in done.out
-    return visage
 
 
 def test_the_golden_path(enrolled: Visage, samples: Path) -> None:

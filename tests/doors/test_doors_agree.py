@@ -13,12 +13,10 @@ import numpy as np
 import pytest
 
 from tests.doors.bad_files import film, photo
-from tests.doors.conftest import ROOT
+from tests.doors.conftest import BIDEN, OBAMA, ROOT
 from tests.doors.service import LONG, Service, Site, site_in
 from tests.serverless.cloud import Cloud, cloud_in
 from visage import Engine, Sampling, open_engine
-
-OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.doors.conftest import Done, Visage
+from tests.doors.conftest import BIDEN, OBAMA, Done, Visage
 from tests.doors.schemas import COUNT, TEXT, Schema, many, record
 from tests.postgres.server import PASSWORD, Server, server  # noqa: F401 - a fixture
 from visage.core.errors import UsageError
 from visage.wiring import open_gallery
 
-OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 COPIED: Schema = record(collections=many(record(collection=TEXT, people=COUNT, faces=COUNT, skipped=COUNT), 1))
 PUBLISHED: Schema = record(published=TEXT, people=COUNT, faces=COUNT)
 

@@ -10,19 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.doors.bad_files import sound_only
-from tests.doors.conftest import Visage
-from tests.doors.watched import BIDEN, LONG, OBAMA, Folders, clip_of, folders_in
+from tests.doors.conftest import BIDEN, OBAMA, Visage
+from tests.doors.watched import LONG, Folders, clip_of, folders_in
 from tests.processes.workers import soon
 
 
 @pytest.fixture
-def enrolled(visage: Visage, samples: Path) -> None:
-    for name, file in ((OBAMA, "obama.jpg"), (BIDEN, "biden.jpg")):
-        assert visage("enroll", "--name", name, samples / file).code == 0
-
-
-@pytest.fixture
-def folders(tmp_path: Path, environment: dict[str, str], enrolled: None) -> Iterator[Folders]:
+def folders(tmp_path: Path, environment: dict[str, str], enrolled: Visage) -> Iterator[Folders]:
     with folders_in(tmp_path / "watched", environment) as made:
         yield made
 
@@ -221,7 +215,7 @@ def test_folders_are_watched_by_one_alone(folders: Folders, tmp_path: Path) -> N
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_begins(
-    visage: Visage, enrolled: None, tmp_path: Path, words: list[str], why: str
+    visage: Visage, enrolled: Visage, tmp_path: Path, words: list[str], why: str
 ) -> None:
     (tmp_path / "in").mkdir()
     done = visage("watch", *(word.format(tmp_path) for word in words))
@@ -237,7 +231,7 @@ def test_without_a_gallery_it_says_so(visage: Visage, tmp_path: Path) -> None:
     assert "enroll" in done.err
 
 
-def test_defaults_lie_beside_the_folder_and_in_the_home(visage: Visage, clips: dict[str, Path], enrolled: None,
+def test_defaults_lie_beside_the_folder_and_in_the_home(visage: Visage, clips: dict[str, Path], enrolled: Visage,
                                                         tmp_path: Path, home: Path) -> None:  # fmt: skip
     (tmp_path / "videos").mkdir()
     shutil.copy(clips[OBAMA], tmp_path / "videos" / "clip.mp4")
@@ -247,8 +241,12 @@ def test_defaults_lie_beside_the_folder_and_in_the_home(visage: Visage, clips: d
 
 
 def test_who_is_removed_is_gone_from_the_stage_and_the_results_stay(
-    folders: Folders, clips: dict[str, Path], visage: Visage, samples: Path
+    folders: Folders, clips: dict[str, Path], visage: Visage, samples: Path, tmp_path: Path
 ) -> None:
+    # Under ids of their own: the same home knows other tests' stages, where the people of `enrolled` were seen.
+    (tmp_path / "gallery.sqlite").unlink()
+    for name, photo in ((OBAMA, "obama.jpg"), (BIDEN, "biden.jpg")):
+        assert visage("enroll", "--name", name, samples / photo).code == 0
     folders.put(clips[BIDEN], "clip.mp4")
     folders.put(clips[OBAMA], "other.mp4")
     assert folders.once("--workers", 1).returncode == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.conftest import Visage
-from tests.doors.watched import BIDEN, LONG, OBAMA, children, clip_of, folders_in, kill
+from tests.doors.conftest import BIDEN, OBAMA, Visage
+from tests.doors.watched import LONG, children, clip_of, folders_in, kill
 from tests.processes.workers import soon
 
 CLIPS = 12

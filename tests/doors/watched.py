@@ -16,7 +16,6 @@ from tests.doors.bad_files import film, photo
 from tests.doors.conftest import COMMAND
 from tests.processes.workers import soon
 
-OBAMA, BIDEN = "Barack Obama", "Joe Biden"
 # Seconds that anything may take, on a machine that is busy with other things.
 LONG = 60.0
 
