@@ -19,6 +19,7 @@ WORDS = ("--workers", 2, "--every", "2f", "--chunk", 1)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_kills_at_any_moment_change_no_result(
     visage: Visage, samples: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -21,6 +21,9 @@ VISAGE_QUEUE=sqs://nobodys-req-queue
 VISAGE_GALLERY=sqlite:///nowhere/$HOME and "there".sqlite
 """
 
+# A longer limit than others have: packages are installed.
+pytestmark = pytest.mark.timeout(900)
+
 
 def clean_environment(**more: str) -> dict[str, str]:
     """As little of this process's surroundings as an instance has; pip's own settings stay."""

@@ -17,6 +17,9 @@ FUNCTIONS = ("face_recognition", "video_splitting")
 # What is there without being brought: the C library, that of C++, and zlib, in Amazon Linux's smallest images too.
 SYSTEM = {"c", "m", "mvec", "dl", "rt", "pthread", "util", "resolv", "gcc_s", "stdc++", "z"}
 GLIBC = 34  # Amazon Linux 2023 has 2.34
+# A longer limit than others have: an image is put together first.
+pytestmark = pytest.mark.timeout(900)
+
 MOST_MB = {"face_recognition": 500, "video_splitting": 320}
 
 

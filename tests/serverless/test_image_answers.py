@@ -19,7 +19,8 @@ from visage import Engine, load_settings
 from visage.media.photos import decode_jpeg
 from visage.wiring import open_publisher
 
-pytestmark = pytest.mark.slow
+# A longer limit than others have: networks are converted first, twice.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RUNTIMES = (
     "openvino",

@@ -82,6 +82,7 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
             inbox=inbox,
             stages=lambda: stages(settings),
         )
+        _look_ahead(stack, service)
 
         def said(url: str) -> None:
             _log.info("listening on %s", url)
@@ -137,14 +138,24 @@ def _is_private(settings: Settings) -> bool:
     return is_loopback(settings.host) and not settings.behind_tls_proxy
 
 
-def _see_to_it(stack: ExitStack, settings: Settings, service: Service, replies: Replies) -> None:
-    """Read who is enrolled, before anybody waits for it; delete what was kept long enough, now and every hour. On a
-    thread that ends with the stack."""
-    ended = threading.Event()
+def _look_ahead(stack: ExitStack, service: Service) -> None:
+    """Read who is enrolled, before anybody waits for it, while the rest is got ready. Joined before the stack closes
+    the gallery."""
 
     def work() -> None:
         with suppress(VisageError):  # such as a copy that nobody has published yet: whoever asks is told
-            service.directory.page(settings.collection, "", 1, None)
+            service.directory.page(service.collection, "", 1, None)
+
+    thread = threading.Thread(target=work, name="visage-reader", daemon=True)
+    thread.start()
+    stack.callback(thread.join, 5.0)
+
+
+def _see_to_it(stack: ExitStack, settings: Settings, service: Service, replies: Replies) -> None:
+    """Delete what was kept long enough, now and every hour, on a thread that ends with the stack."""
+    ended = threading.Event()
+
+    def work() -> None:
         while True:
             _sweep(settings, replies, service.journal, service.inbox)
             if ended.wait(_SWEEP_EVERY):

@@ -5,6 +5,7 @@ import bisect
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +16,7 @@ from visage.web.problems import usage
 
 # A name without regard to case, by which people are sorted, and as it is, which tells two apart.
 Place = tuple[str, str]
+Listed = list[tuple[Place, Person]]
 
 
 class Hidden(StrEnum):
@@ -36,13 +38,15 @@ class Page:
 
 class Directory:
     """What was read of a collection is kept in memory until the gallery changes: reading ten thousand people with a
-    hundred thousand faces takes 50 ms (SQLite) to 100 ms (PostgreSQL). Used by many threads."""
+    hundred thousand faces takes 50 ms (SQLite) to 100 ms (PostgreSQL). Used by many threads; where several want what
+    is not there yet, one of them reads it for all."""
 
     def __init__(self, gallery: Callable[[], Gallery]) -> None:
         self._gallery = gallery
         self._lock = threading.Lock()
         self._version = ""
-        self._held: dict[str, list[tuple[Place, Person]]] = {}
+        self._held: dict[str, Listed] = {}
+        self._coming: dict[tuple[str, str], Future[Listed]] = {}
 
     def page(self, collection: str, part: str, limit: int, cursor: str | None, hidden: Hidden = Hidden.INCLUDE) -> Page:
         """The next `limit` people with `part` in their name. A cursor tells the last name shown, so that who comes or
@@ -60,24 +64,47 @@ class Directory:
         return Page(people, _cursor_of(people[-1].name) if more else None, len(found))
 
     def forget(self) -> None:
-        """Who was erased is to be in no memory either."""
+        """Who was erased is to be in no memory either, nor come back with what is just being read."""
         with self._lock:
-            self._held = {}
+            self._held, self._coming = {}, {}
 
-    def _listed(self, collection: str) -> list[tuple[Place, Person]]:
+    def _listed(self, collection: str) -> Listed:
         collection = lookup_name(collection)
         gallery = self._gallery()
         version = gallery.version()  # of before the reading: what changes meanwhile is read again
+        wanted = collection, version
         with self._lock:
             if version == self._version and collection in self._held:
                 return self._held[collection]
-        people = [((person.name.casefold(), person.name), person) for person in gallery.people(collection)]
+            coming, mine = self._coming.get(wanted), Future[Listed]()
+            if coming is None:
+                self._coming[wanted] = mine
+        return coming.result() if coming else self._read(gallery, wanted, mine)
+
+    def _read(self, gallery: Gallery, wanted: tuple[str, str], mine: Future[Listed]) -> Listed:
+        collection, version = wanted
+        try:
+            people = [((person.name.casefold(), person.name), person) for person in gallery.people(collection)]
+        except BaseException as error:
+            with self._lock:
+                self._ended(wanted, mine)
+            mine.set_exception(error)
+            raise
         with self._lock:
-            if version != self._version:
-                self._version, self._held = version, {}
-            if people:
-                self._held[collection] = people
+            if self._ended(wanted, mine):
+                if version != self._version:
+                    self._version, self._held = version, {}
+                if people:
+                    self._held[collection] = people
+        mine.set_result(people)
         return people
+
+    def _ended(self, wanted: tuple[str, str], mine: Future[Listed]) -> bool:
+        """Whether what was read may be kept: nothing was forgotten meanwhile."""
+        if self._coming.get(wanted) is not mine:
+            return False
+        del self._coming[wanted]
+        return True
 
 
 def _cursor_of(name: str) -> str:
