@@ -12,6 +12,7 @@ import pytest
 from visage.core.errors import StorageError
 from visage.core.journal.audit import Action, Audit, Entry, entry_from_json, entry_to_json
 from visage.core.journal.audit_log import AuditLog
+from visage.core.journal.change import ChangeKind
 from visage.objects.folder import FolderObjects
 
 DAY = 86400.0
@@ -277,3 +278,7 @@ def test_what_is_damaged_hides_nothing_else(audit: Audit, objects: Counted, log:
 def test_an_entry_is_read_as_it_was_written() -> None:
     whole = Entry(NOON + 0.25, "key", Action.NOT_A_FACE, "default", ("1", "2"), 3, ("4",), "r")
     assert entry_from_json(entry_to_json(whole)) == whole
+
+
+def test_every_kind_of_change_can_be_noted() -> None:
+    assert {kind.value for kind in ChangeKind} < {action.value for action in Action}

@@ -18,11 +18,16 @@ from typing import Any
 
 import pytest
 
+from tests.core.service_fakes import enroll_both
 from tests.doors.conftest import COMMAND, Visage
 from tests.web.fakes import answer, form
+from visage.apps import web_tier
+from visage.core.errors import UsageError
 from visage.core.service.keyring import Role
 from visage.core.tickets import result_key, result_of, result_to_bytes, ticket_from_text
+from visage.core.values import Person
 from visage.settings import Settings, load_settings
+from visage.sqlite.gallery import SqliteGallery
 from visage.wiring import open_keyring, open_objects, open_queue, open_replies
 
 Start = Callable[..., "Web"]
@@ -199,3 +204,33 @@ def test_behind_a_proxy_it_listens_elsewhere(start: Start, settings: Settings) -
 def test_words_that_make_no_sense(visage: Visage, tmp_path: Path, words: tuple[str, ...]) -> None:
     done = visage("web", "--port", "0", *words, VISAGE_HOME=str(tmp_path / "home"))
     assert done.code == 2
+
+
+@pytest.mark.usefixtures("home")
+def test_the_gallery_is_closed_when_nobody_reads_it_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it could not begin to serve, and is over while it still reads who is enrolled."""
+    enroll_both(tmp_path)
+    begun, said = threading.Event(), list[str]()
+
+    class Slow(SqliteGallery):
+        def people(self, collection: str) -> list[Person]:
+            begun.set()
+            time.sleep(0.3)  # the end of it all comes meanwhile
+            people = super().people(collection)
+            said.append("read")
+            return people
+
+        def close(self) -> None:
+            said.append("closed")
+            super().close()
+
+    def cannot_listen(*_: object, **__: object) -> None:
+        assert begun.wait(60)
+        raise UsageError("cannot listen")
+
+    monkeypatch.setattr(web_tier, "open_gallery", lambda url, create: Slow(tmp_path / "gallery.sqlite", create=create))
+    monkeypatch.setattr(web_tier, "serve", cannot_listen)
+    monkeypatch.setenv("VISAGE_HOME", str(tmp_path / "home"))
+    with pytest.raises(UsageError, match="cannot listen"):
+        web_tier.run(load_settings())
+    assert said == ["read", "closed"]

@@ -50,14 +50,14 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     come. Raises `VisageError` where it cannot begin."""
     keyring = open_keyring(settings)
     where = _where(settings, keyring)
-    with ExitStack() as stack:
+    with ExitStack() as last, ExitStack() as stack:
         queue = stack.enter_context(closing(open_queue(settings)))
         replies = stack.enter_context(closing(open_replies(settings)))
         inputs, outputs = open_objects(settings.inputs_url), open_objects(settings.outputs_url)
         reception = stack.enter_context(
             closing(Reception(inputs, outputs, queue, replies.open(), now=time.time, new_id=_new_id))
         )
-        gallery = _gallery(settings, stack)
+        gallery = _gallery(settings, last)  # whenever it is opened, it outlasts the threads that read it
         stack.enter_context(publishing(settings, gallery, lambda error: _log.warning("not published: %s", error)))
         journal = open_journal(settings, gallery, reception, Outcomes(inputs, outputs, time.time), stack)
         inbox = open_inbox(settings, gallery)
@@ -139,12 +139,13 @@ def _is_private(settings: Settings) -> bool:
 
 
 def _look_ahead(stack: ExitStack, service: Service) -> None:
-    """Read who is enrolled, before anybody waits for it, while the rest is got ready. Joined before the stack closes
-    the gallery."""
+    """Read who is enrolled, before anybody waits for it, while the rest is got ready; on a thread that ends with the
+    stack."""
+    directory = service.directory  # made here: two threads that ask for it first might make two
 
     def work() -> None:
         with suppress(VisageError):  # such as a copy that nobody has published yet: whoever asks is told
-            service.directory.page(service.collection, "", 1, None)
+            directory.page(service.collection, "", 1, None)
 
     thread = threading.Thread(target=work, name="visage-reader", daemon=True)
     thread.start()

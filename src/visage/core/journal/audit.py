@@ -24,6 +24,8 @@ _DAY = 86_400_000  # milliseconds
 
 
 class Action(StrEnum):
+    """Every kind of change, and what changes nobody."""
+
     ENROLL = "enroll"
     BULK = "bulk"
     SEARCH = "search"
